@@ -1,0 +1,45 @@
+// Package batch holds what a destination gets: a batch, cut from the log and never changed afterwards.
+//
+// A batch is cut by the log and not by the clock: which records it holds follows from their sizes, their order and their
+// log times alone. So whoever replays the log cuts the same batches, gives them the same names, and overwrites instead
+// of duplicating. Cutter is that rule; Spool keeps the encoded bytes until they are delivered.
+package batch
+
+import (
+	"io"
+	"time"
+
+	"firehose/internal/record"
+)
+
+// Head is what is known of a batch when its first record arrives.
+type Head struct {
+	First   record.Position // of its first record; with the stream's and the delivery's identity it names the batch
+	Time    time.Time       // log time of its first record, the oldest
+	Version int             // of the stream's document under which it was cut
+}
+
+// Batch is a cut batch. It belongs to the delivery until it is delivered; Body may be read any number of times.
+type Batch struct {
+	Head
+	End     record.Position // where the next batch may begin: after the last record
+	Records int             // number of records
+	Bytes   int64           // of the records, as they were put
+	Body    Body            // what the destination's encoder made of them
+}
+
+// Body is a batch's encoded bytes.
+type Body interface {
+	io.ReaderAt
+	Size() int64
+}
+
+// Encoder turns records into a body as they arrive.
+type Encoder interface {
+	// Write takes whole records that stand next to each other; data is theirs without anything between them, and ends
+	// holds for each the offset in data at which it ends. Nothing of it may be kept.
+	Write(data []byte, ends []int) error
+
+	// Close completes the body.
+	Close() error
+}

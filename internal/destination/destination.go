@@ -1,0 +1,48 @@
+// Package destination is what every kind of destination is made of. A kind is one package below this one: a Config,
+// which is what users write and from which it is opened, and a Destination, which does its own work only. Retry, time-outs,
+// metrics and batching are around it, never inside: its errors say what to do next.
+package destination
+
+import (
+	"context"
+	"io"
+
+	"firehose/internal/batch"
+	"firehose/internal/object"
+	"firehose/internal/record"
+)
+
+// Destination takes batches.
+type Destination interface {
+	// Encoder begins the body of a batch: what it writes to w is what Deliver finds in the batch's body. The same records
+	// must give the same bytes.
+	Encoder(head batch.Head, w io.Writer) (batch.Encoder, error)
+
+	// Deliver hands over a batch. It is called again with the same batch after an error, and after a crash even when
+	// it had returned nil. Nil means delivered. A *verdict.SetUp error means that nothing can be delivered until somebody
+	// repairs something; any other error means try again. Several batches may be delivered at once.
+	Deliver(ctx context.Context, b *batch.Batch) error
+
+	// Close frees what the destination holds. No call follows.
+	Close() error
+}
+
+// Config is a destination as users declare it.
+type Config interface {
+	// Kind is the word for the destination's kind in metrics and logs: "s3".
+	Kind() string
+
+	// Target is where it delivers to, for people: an ARN or an address, no secrets.
+	Target() string
+
+	// Open makes the destination. It does not try to reach it.
+	Open(Env) (Destination, error)
+}
+
+// Env is what a destination may use of its surroundings.
+type Env struct {
+	Stream   string          // the delivery stream's name
+	StreamID record.StreamID // its identity
+	Delivery string          // the delivery's identity within the stream
+	Objects  object.Store    // where objects are put
+}

@@ -1,0 +1,26 @@
+// Package s3 delivers batches as objects to buckets: it names each object from the batch alone, compresses its records
+// while they arrive, and puts it. Where buckets are (S3, or folders) is the object store's business.
+package s3
+
+import (
+	"firehose/internal/destination"
+)
+
+// Config is an S3 destination.
+type Config struct {
+	Bucket      string // the bucket's name
+	Prefix      string // expression text; empty for none
+	ErrorPrefix string // expression text; empty for none
+	Compression string // UNCOMPRESSED, GZIP, ZIP, Snappy or HADOOP_SNAPPY
+	Extension   string // replaces the compression's own file extension; empty to keep it
+	TimeZone    string // of times in keys; empty for UTC
+	KMSKey      string // ARN of the key for server-side encryption; empty for the bucket's default
+}
+
+var _ destination.Config = Config{}
+
+// Kind returns "s3".
+func (Config) Kind() string { return "s3" }
+
+// Target returns the bucket's ARN.
+func (c Config) Target() string { return "arn:aws:s3:::" + c.Bucket }

@@ -1,0 +1,38 @@
+package stream
+
+import (
+	"time"
+
+	"firehose/internal/destination"
+)
+
+// Spec is what a document means: the deliveries that read the stream's log, each with a cursor of its own, so that a
+// slow or broken one holds up nobody else.
+type Spec struct {
+	Deliveries []Delivery
+}
+
+// Delivery is one destination of a stream.
+type Delivery struct {
+	ID          string             // names the delivery within its stream and is part of object names; never reused for another
+	Buffer      Buffer             // when a batch is full
+	Destination destination.Config // where batches go
+	Logging     Logging            // where diagnostics go besides the server's log
+}
+
+// Buffer holds the buffering hints: a batch is cut at the size, the count or the age that is reached first.
+type Buffer struct {
+	Size     int64         // bytes of records before compression
+	Interval time.Duration // age of the oldest record; 0 means as soon as possible
+	Count    int           // records; 0 for no limit
+}
+
+// Logging is the CloudWatch Logs group and stream for a delivery's diagnostics.
+type Logging struct {
+	Enabled bool
+	Group   string
+	Stream  string
+}
+
+// Compile derives the Spec of a document in one language. Errors say what in the document is wrong.
+type Compile func(Key, []byte) (Spec, error)

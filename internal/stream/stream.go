@@ -1,0 +1,80 @@
+// Package stream is the model: what a delivery stream is, what it is declared to do, and in which state it is.
+//
+// A stream is declared by a document in one of two languages (Amazon's API, or the native one). The document is kept
+// as it was given, so that it can be shown again; what runs is the Spec that is derived from it. Both doors compile to
+// the same Spec, and nothing behind it knows which language was spoken.
+//
+// The package holds values and rules about them. It starts nothing and stores nothing.
+package stream
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"time"
+
+	"firehose/internal/record"
+)
+
+// Errors of whoever keeps the streams.
+var (
+	ErrNotFound  = errors.New("stream not found")
+	ErrExists    = errors.New("stream already exists")
+	ErrNotActive = errors.New("stream is not active")
+	ErrQuota     = errors.New("quota of streams reached")
+)
+
+// Key is a stream's address. Streams of different accounts or regions never see each other.
+type Key struct {
+	Account string `json:"account"` // 12 digits
+	Region  string `json:"region"`
+	Name    string `json:"name"` // unique in its account and region
+}
+
+// Status is where a stream is in its life: CREATING, then ACTIVE, then DELETING, then gone.
+type Status string
+
+// The states of the service model that occur here. CREATING_FAILED keeps the name taken until the stream is deleted.
+const (
+	Creating       Status = "CREATING"
+	CreatingFailed Status = "CREATING_FAILED"
+	Active         Status = "ACTIVE"
+	Deleting       Status = "DELETING"
+)
+
+// Failure says why a stream or its encryption is in a failed state.
+type Failure struct {
+	Type    string `json:"type"` // one of the service model's failure types
+	Details string `json:"details"`
+}
+
+// Stream is a declared stream as the catalogue keeps it.
+type Stream struct {
+	Key
+	ID         record.StreamID         `json:"id"`
+	Type       string                  `json:"type"` // DirectPut; others when their sources are built
+	Status     Status                  `json:"status"`
+	Failure    *Failure                `json:"failure,omitempty"`
+	Version    int                     `json:"version"`   // of the document: 1, then one more with each effective change
+	Language   string                  `json:"language"`  // of the documents: "aws"
+	Documents  map[int]json.RawMessage `json:"documents"` // by version; old ones stay while a delivery may replay them
+	Created    time.Time               `json:"created"`
+	Updated    time.Time               `json:"updated,omitzero"` // of the last effective change; zero before the first
+	Tags       map[string]string       `json:"tags,omitempty"`
+	Encryption Encryption              `json:"encryption"`
+}
+
+// Document returns the document in force.
+func (s *Stream) Document() json.RawMessage { return s.Documents[s.Version] }
+
+// Clone returns a copy that shares nothing that may change.
+func (s Stream) Clone() Stream {
+	s.Documents = maps.Clone(s.Documents)
+	s.Tags = maps.Clone(s.Tags)
+	if s.Failure != nil {
+		failure := *s.Failure
+		s.Failure = &failure
+	}
+	s.Encryption = s.Encryption.Clone()
+	return s
+}
