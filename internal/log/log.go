@@ -42,8 +42,9 @@ type Log interface {
 	// equal when nothing is kept.
 	Ends() (first, next uint64)
 
-	// Wait returns nil once an entry numbered n or higher can be read.
-	Wait(ctx context.Context, n uint64) error
+	// Arrived returns a channel that is closed once an entry numbered n or higher can be read, or the log is closed. It
+	// may also be closed too early: whoever waits must read to know.
+	Arrived(n uint64) <-chan struct{}
 
 	// Read returns a reader whose first entry is the oldest one numbered from or higher.
 	Read(from uint64) Reader
