@@ -34,11 +34,20 @@ type Body interface {
 	Size() int64
 }
 
+// Records is a run of records that stand next to each other.
+type Records struct {
+	Data  []byte // holds them, and may hold others before and after
+	Start int    // offset in Data of the first
+	Ends  []int  // for each the offset in Data at which it ends
+}
+
+// Bytes returns the records' bytes, one after the other, with nothing between them.
+func (r Records) Bytes() []byte { return r.Data[r.Start:r.Ends[len(r.Ends)-1]] }
+
 // Encoder turns records into a body as they arrive.
 type Encoder interface {
-	// Write takes whole records that stand next to each other; data is theirs without anything between them, and ends
-	// holds for each the offset in data at which it ends. Nothing of it may be kept.
-	Write(data []byte, ends []int) error
+	// Write takes the next records, at least one. It keeps nothing of them.
+	Write(Records) error
 
 	// Close completes the body.
 	Close() error

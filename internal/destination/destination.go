@@ -27,6 +27,12 @@ type Destination interface {
 	Close() error
 }
 
+// Namer is a destination that can say where a batch goes.
+type Namer interface {
+	// Name returns the address of what becomes of a batch, such as an object's URL.
+	Name(head batch.Head) string
+}
+
 // Config is a destination as users declare it.
 type Config interface {
 	// Kind is the word for the destination's kind in metrics and logs: "s3".

@@ -11,9 +11,10 @@ import (
 // SetUp is an error that somebody must repair outside: a missing bucket, denied access, expired credentials. The
 // batch is held and tried slowly until then; it is never dropped.
 type SetUp struct {
-	Code string // the Amazon service's diagnostic code, such as S3.AccessDenied
-	Fix  string // one sentence that says what to do
-	Err  error
+	Code   string // the Amazon service's diagnostic code, such as S3.AccessDenied
+	Fix    string // one sentence that says what to do
+	Absent bool   // the error proves that nothing was ever put there: the bucket does not exist
+	Err    error
 }
 
 func (e *SetUp) Error() string { return fmt.Sprintf("%s: %v", e.Code, e.Err) }

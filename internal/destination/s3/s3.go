@@ -1,8 +1,96 @@
 package s3
 
 import (
+	"context"
+	"encoding/binary"
+	"io"
+
+	"firehose/internal/batch"
 	"firehose/internal/destination"
+	"firehose/internal/format"
+	"firehose/internal/object"
+	"firehose/internal/objectkey"
 )
 
-// Open makes the destination.
-func (c Config) Open(destination.Env) (destination.Destination, error) { return nil, nil }
+// contentType is that of every object, whatever is in it (the Amazon service does the same).
+const contentType = "application/octet-stream"
+
+// bucket is an open destination.
+type bucket struct {
+	Config
+	env         destination.Env
+	compression format.Compression
+	prefix      *objectkey.Template
+	options     objectkey.Options
+}
+
+// Open makes the destination. The error of a prefix or time zone is the Amazon service's message for it.
+func (c Config) Open(env destination.Env) (destination.Destination, error) {
+	zone, err := objectkey.ParseZone(c.TimeZone)
+	if err != nil {
+		return nil, err
+	}
+	b := &bucket{Config: c, env: env, compression: format.Compression(c.Compression), options: objectkey.Options{Location: zone}}
+	if b.prefix, _, err = objectkey.Compile(c.Prefix, c.ErrorPrefix, b.options); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// Encoder begins the body of an object: the records, one after the other with nothing between them, compressed.
+func (b *bucket) Encoder(head batch.Head, w io.Writer) (batch.Encoder, error) {
+	body, err := format.NewWriter(b.compression, w, b.unique(head, "entry").String())
+	if err != nil {
+		return nil, err
+	}
+	return encoder{body}, nil
+}
+
+type encoder struct{ io.WriteCloser }
+
+func (e encoder) Write(records batch.Records) error {
+	_, err := e.WriteCloser.Write(records.Bytes())
+	return err
+}
+
+// Deliver puts the batch's object. Putting it again replaces it with the same bytes.
+func (b *bucket) Deliver(ctx context.Context, batch *batch.Batch) error {
+	return b.env.Objects.Put(ctx, object.Object{
+		Bucket:          b.Bucket,
+		Key:             b.key(batch.Head),
+		Body:            batch.Body,
+		Size:            batch.Body.Size(),
+		ContentType:     contentType,
+		ContentEncoding: b.compression.ContentEncoding(),
+		KMSKey:          b.KMSKey,
+	})
+}
+
+// Name returns the URL of a batch's object.
+func (b *bucket) Name(head batch.Head) string { return "s3://" + b.Bucket + "/" + b.key(head) }
+
+// Close does nothing: the object store is shared.
+func (b *bucket) Close() error { return nil }
+
+// key returns the key of a batch's object. It follows from the batch alone, never from chance or the clock, so that a
+// replay overwrites (invariant 3).
+func (b *bucket) key(head batch.Head) string {
+	unique := b.unique(head, "object")
+	prefix := b.prefix.Evaluate(objectkey.Values{Time: head.Time, Seed: unique[:]})
+	name := objectkey.Name{
+		Stream:    b.env.Stream,
+		Version:   head.Version,
+		Time:      head.Time,
+		Location:  b.options.Location,
+		Unique:    unique,
+		Extension: objectkey.Extension(b.Compression, b.Extension),
+	}
+	return prefix + name.String()
+}
+
+// unique tells a batch from all others of all streams, once for each purpose.
+func (b *bucket) unique(head batch.Head, purpose string) objectkey.UUID {
+	position := binary.BigEndian.AppendUint64(nil, head.First.Block)
+	position = binary.BigEndian.AppendUint32(position, head.First.Index)
+	return objectkey.Unique(b.env.StreamID[:], []byte(b.env.Delivery), position, []byte(purpose))
+}

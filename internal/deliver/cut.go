@@ -1,0 +1,227 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"firehose/internal/batch"
+	"firehose/internal/block"
+	"firehose/internal/log"
+	"firehose/internal/record"
+	"firehose/internal/task"
+)
+
+// cutting is what the cutting goroutine knows of its way through the log.
+type cutting struct {
+	reader log.Reader
+	block  block.Block
+	at     record.Position // the next record to look at
+	cutter batch.Cutter
+	due    time.Time    // the wall clock's estimate of the open batch's deadline; zero when not known
+	since  atomic.Int64 // log time of the open batch in Unix nanoseconds, for Status; 0 when none is open
+}
+
+// readAgain is the pause after the log could not be read.
+const readAgain = time.Second
+
+func (c *cutting) openSince() time.Time {
+	if ns := c.since.Load(); ns != 0 {
+		return time.Unix(0, ns).UTC()
+	}
+	return time.Time{}
+}
+
+// cutBatches reads the log and sends each batch that is cut.
+func (d *Delivery) cutBatches(ctx context.Context, senders *task.Group) {
+	for ctx.Err() == nil {
+		select {
+		case c := <-d.commands:
+			c()
+			continue
+		default:
+		}
+		_, end := d.Log.Ends()
+		entry, err := d.cutting.reader.Next()
+		switch {
+		case err == nil:
+			err = d.cutBlock(ctx, senders, entry)
+		case err == io.EOF:
+			err = d.idle(ctx, senders, end)
+		case errors.Is(err, log.ErrClosed):
+			return
+		}
+		if err != nil && ctx.Err() == nil {
+			d.Logger.Error("Reading the log failed; trying again.", "position", d.cutting.at.String(), "error", err)
+			d.rewind(d.cutting.at)
+			d.pause(ctx, readAgain)
+		}
+	}
+}
+
+// rewind makes the position the next one to be looked at, with no batch open before it.
+func (d *Delivery) rewind(p record.Position) {
+	c := &d.cutting
+	if c.reader != nil {
+		c.reader.Close()
+	}
+	c.reader = d.Log.Read(p.Block)
+	c.at = p
+	d.closeBatch()
+}
+
+// closeBatch forgets the open batch.
+func (d *Delivery) closeBatch() {
+	d.cutting.cutter = batch.Cutter{}
+	d.cutting.due = time.Time{}
+	d.cutting.since.Store(0)
+}
+
+// cutBlock goes over one block's records. It ends early when a command moved the reading back.
+func (d *Delivery) cutBlock(ctx context.Context, senders *task.Group, entry log.Entry) error {
+	c := &d.cutting
+	from := 0
+	if entry.Number == c.at.Block {
+		from = int(c.at.Index)
+	}
+	if err := c.block.UnpackLengths(entry.Body, d.Keys); errors.Is(err, block.ErrCorrupt) {
+		d.Logger.Error("A block of the log cannot be unpacked and is passed over.", "block", entry.Number, "error", err)
+		c.at = record.Position{Block: entry.Number + 1}
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("unpack block %d: %w", entry.Number, err)
+	}
+	for count := c.block.Count(); from < count; {
+		c.at = record.Position{Block: entry.Number, Index: uint32(from)}
+		boundary, bounded := d.begin(c.at)
+		limit := count
+		if bounded && boundary.Block <= entry.Number {
+			limit = min(count, int(boundary.Index))
+			if boundary.Block < entry.Number {
+				limit = from
+			}
+		}
+		from += c.cutter.Take(entry.Number, entry.Time, c.block.Ends, from, max(limit, from))
+		c.since.Store(d.openTime())
+		if from == count {
+			c.at = record.Position{Block: entry.Number + 1}
+		} else {
+			c.at.Index = uint32(from)
+		}
+		if from < count || c.cutter.Full() {
+			if moved := d.dispatch(ctx, senders); moved {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+func (d *Delivery) openTime() int64 {
+	if !d.cutting.cutter.Open() {
+		return 0
+	}
+	return d.cutting.cutter.Time().UnixNano()
+}
+
+// begin readies the cutter for a record at p, and returns where the batch must end at the latest, if anywhere.
+func (d *Delivery) begin(p record.Position) (boundary record.Position, bounded bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.cutting.cutter.Open() {
+		p = d.cutting.cutter.First()
+	} else {
+		version, _, _ := d.state.version(p)
+		d.cutting.cutter = batch.NewCutter(d.plans[version].Limits)
+		d.cutting.due = time.Time{}
+	}
+	return d.state.boundary(p)
+}
+
+// idle is called at the log's head, when every block before end was looked at. It cuts the open batch if it is due, or
+// waits for whatever comes first: a block, the batch's deadline, a command.
+func (d *Delivery) idle(ctx context.Context, senders *task.Group, end uint64) error {
+	c := &d.cutting
+	if c.at.Block < end {
+		c.at = record.Position{Block: end} // what was passed over is not coming any more
+	}
+	if !c.cutter.Open() {
+		d.reached(c.at)
+		return d.wait(ctx, time.Time{})
+	}
+	d.mu.Lock()
+	boundary, bounded := d.state.boundary(c.cutter.First())
+	d.mu.Unlock()
+	if bounded && !c.at.Before(boundary) {
+		d.dispatch(ctx, senders)
+		return nil
+	}
+	if c.due.IsZero() || !time.Now().Before(c.due) {
+		now, next, err := d.Log.Tick(ctx)
+		if err != nil {
+			return fmt.Errorf("read the log's time: %w", err)
+		}
+		if next > c.at.Block {
+			return nil
+		}
+		if !now.Before(c.cutter.Deadline()) {
+			d.dispatch(ctx, senders)
+			return nil
+		}
+		c.due = time.Now().Add(c.cutter.Deadline().Sub(now))
+	}
+	return d.wait(ctx, c.due)
+}
+
+// wait returns when a block can be read, after a command, at the time due unless it is zero, or when ctx ends.
+func (d *Delivery) wait(ctx context.Context, due time.Time) error {
+	var alarm <-chan time.Time
+	if !due.IsZero() {
+		timer := time.NewTimer(time.Until(due))
+		defer timer.Stop()
+		alarm = timer.C
+	}
+	select {
+	case <-d.Log.Arrived(d.cutting.at.Block):
+	case c := <-d.commands:
+		c()
+	case <-alarm:
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+// dispatch cuts the open batch and sends it as soon as there is a slot. It reports whether a command moved the reading
+// back meanwhile; then the batch is not sent, since it will be cut anew.
+func (d *Delivery) dispatch(ctx context.Context, senders *task.Group) (moved bool) {
+	c := &d.cutting
+	b := c.cutter.Cut()
+	for {
+		select {
+		case d.slots <- struct{}{}:
+			d.send(senders, b)
+			d.closeBatch()
+			return false
+		case cmd := <-d.commands:
+			if moved := cmd(); moved {
+				return true
+			}
+		case <-ctx.Done():
+			return true
+		}
+	}
+}
+
+// reached notes that everything before p is delivered, if nothing is in flight: p is where the reading stands while no
+// batch is open.
+func (d *Delivery) reached(p record.Position) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.next.Before(p) {
+		d.next = p
+		d.floorMoved()
+	}
+}

@@ -1,0 +1,263 @@
+// Package deliver brings the records of a stream's log to one destination.
+//
+// A Delivery reads the log with a cursor of its own, so a slow or broken destination holds up nobody else. Three
+// movements run side by side:
+//
+//	cutting   one goroutine reads the lengths of records from the log and cuts batches: positions, nothing else.
+//	          The log itself is the buffer of an open batch, which therefore costs neither memory nor disk.
+//	sending   one goroutine for each batch in flight reads the batch's records again, encodes them into a spool, hands
+//	          the body to the destination, and tries until it is delivered.
+//	keeping   one goroutine raises the floor to where everything before is delivered, saves it, and only then lets the
+//	          log release what lies below.
+//
+// The floor moves last (invariant 2). After a crash, cutting begins at the saved floor and makes the same batches
+// again, since they follow from the log and from what State holds (invariant 3); the destination overwrites.
+//
+// Two things end a batch where the log does not say so: a flush by hand, and a change of configuration. Both are saved
+// before they take effect.
+package deliver
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"firehose/internal/batch"
+	"firehose/internal/block"
+	"firehose/internal/destination"
+	"firehose/internal/log"
+	"firehose/internal/record"
+	"firehose/internal/task"
+)
+
+// Plan is what one version of the stream's document says of a delivery. The delivery closes the destination.
+type Plan struct {
+	Limits      batch.Limits
+	Destination destination.Destination
+}
+
+// Settings is what a delivery is made of.
+type Settings struct {
+	Log      log.Log
+	Keys     block.Keys // of encrypted blocks
+	Cursor   Cursor
+	Open     func(version int) (Plan, error) // opens the destination of a version of the document
+	Version  int                             // of the document in force
+	InFlight int                             // batches being sent at once, at least 1
+	Encoders Slots                           // bounds the batches being encoded at once in the whole process
+	Spools   *batch.Spools                   // keeps encoded bodies
+	Retry    Retry                           // pauses between tries
+	Released func(before uint64)             // told after the floor is saved: blocks before are not needed any more
+	Observer Observer                        // counts
+	Logger   *slog.Logger                    // already names the stream and the delivery
+}
+
+// Slots is a bound on something that several deliveries share: a send takes a slot, a receive gives it back.
+type Slots chan struct{}
+
+// Observer is told what happens to batches. Its methods must not wait.
+type Observer interface {
+	// Delivered is called once for each batch that was delivered, after its first and last try.
+	// Encoded is the size of its body in bytes.
+	Delivered(b *batch.Batch, encoded int64, took time.Duration)
+
+	// Failed is called for each try that failed.
+	Failed(err error)
+
+	// Lost is called for records that the log can no longer give: their block is damaged.
+	Lost(records int)
+}
+
+// Delivery is one destination of one partition of a stream. Make it with New, then Run it.
+type Delivery struct {
+	Settings
+	start record.Position // the log's end when the delivery was made; batches before it may have been sent in an earlier life
+
+	cutting  cutting       // owned by the cutting goroutine
+	commands chan command  // for the cutting goroutine, which takes them wherever it waits
+	slots    Slots         // one for each batch in flight
+	dirty    chan struct{} // tells the keeping goroutine that the floor may have moved
+	ending   chan struct{} // closed when nothing new is sent any more
+
+	saving sync.Mutex // held while a state is made and saved; taken before mu
+
+	mu      sync.Mutex
+	state   State
+	plans   map[int]Plan    // by version
+	flights []*flight       // in the order of their records
+	next    record.Position // what is before it is delivered or in flight
+	sent    []Sent          // delivered since the state was last saved
+	changed chan struct{}   // closed and replaced when the saved floor moves
+}
+
+// New returns a delivery that begins where its saved state says, or, without one, at the log's present end.
+func New(ctx context.Context, s Settings) (*Delivery, error) {
+	d := &Delivery{
+		Settings: s,
+		commands: make(chan command),
+		slots:    make(Slots, s.InFlight),
+		dirty:    make(chan struct{}, 1),
+		ending:   make(chan struct{}),
+		plans:    map[int]Plan{},
+		changed:  make(chan struct{}),
+	}
+	_, end, err := s.Log.Tick(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the log's end: %w", err)
+	}
+	d.start = record.Position{Block: end}
+	if err := d.loadState(); err != nil {
+		return nil, err
+	}
+	d.next = d.state.Floor
+	for _, v := range d.state.Versions {
+		if d.plans[v.Version], err = s.Open(v.Version); err != nil {
+			return nil, fmt.Errorf("open destination of version %d: %w", v.Version, err)
+		}
+	}
+	d.rewind(d.state.Floor)
+	s.Released(d.state.Floor.Block)
+	return d, nil
+}
+
+// loadState loads the state and brings it in line with the version in force. A version that came while the delivery was
+// not running begins at the log's end: what was open or in flight before keeps the version under which it may have
+// been sent.
+func (d *Delivery) loadState() error {
+	state, found, err := d.Cursor.Load()
+	if err != nil {
+		return fmt.Errorf("load the delivery's state: %w", err)
+	}
+	switch {
+	case !found:
+		state = State{Floor: d.start, Versions: []Version{{From: d.start, Version: d.Version}}}
+	case state.latest() != d.Version:
+		state.change(d.start, d.Version)
+	default:
+		d.state = state
+		return nil
+	}
+	if err := d.Cursor.Save(state, nil, 0); err != nil {
+		return fmt.Errorf("save the delivery's state: %w", err)
+	}
+	d.state = state
+	return nil
+}
+
+// Run cuts and sends until ctx ends. Then it finishes what is being tried, but begins nothing and waits for no broken
+// destination, and returns, at the latest when abort ends. What was not delivered by then is sent again after the next
+// start.
+func (d *Delivery) Run(ctx, abort context.Context) error {
+	keeping := task.NewGroup(abort)
+	keeping.Go("keep the floor", d.keepFloor)
+	senders := task.NewGroup(abort)
+
+	d.cutBatches(ctx, senders)
+	close(d.ending)
+	senders.Wait()
+	keeping.Stop()
+	keeping.Wait()
+	err := d.saveFloor()
+
+	d.cutting.reader.Close()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, plan := range d.plans {
+		plan.Destination.Close()
+	}
+	return err
+}
+
+// Status is where a delivery stands.
+type Status struct {
+	Floor    record.Position
+	Version  int       // of the document in force at the log's end
+	InFlight int       // batches being sent
+	Oldest   time.Time // log time of the oldest record that is not delivered; zero when there is none
+	Problem  *Problem  // why nothing moves, if nothing does
+}
+
+// Problem is why a batch is not delivered yet.
+type Problem struct {
+	Since time.Time // of the first failed try
+	Tries int
+	Err   error // of the latest try; a *verdict.SetUp in its chain says how to repair it
+}
+
+// Status returns where the delivery stands.
+func (d *Delivery) Status() Status {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := Status{Floor: d.state.Floor, Version: d.state.latest(), InFlight: len(d.flights), Oldest: d.cutting.openSince()}
+	for i, f := range d.flights {
+		if i == 0 {
+			s.Oldest = f.Time
+		}
+		if f.problem != nil && s.Problem == nil {
+			problem := *f.problem
+			s.Problem = &problem
+		}
+	}
+	return s
+}
+
+// Place is where a record stands on its way to the destination.
+type Place struct {
+	State string // "open": in no batch that is cut; "in flight"; "delivered"; "unknown": so long ago that it is forgotten
+	Head  batch.Head
+	Name  string // address of what becomes or became of the batch; empty while open
+}
+
+// Locate says where the record at p stands.
+func (d *Delivery) Locate(p record.Position) (Place, error) {
+	d.mu.Lock()
+	place, known := d.locateLocked(p)
+	d.mu.Unlock()
+	if known {
+		return place, nil
+	}
+	sent, found, err := d.Cursor.Find(p)
+	if err != nil || !found {
+		return Place{State: "unknown"}, err
+	}
+	place = Place{State: "delivered", Head: sent.Head}
+	plan, err := d.Open(sent.Version)
+	if err != nil {
+		return place, nil // the version's document is gone; the batch is all that is known
+	}
+	defer plan.Destination.Close()
+	place.Name = name(plan.Destination, sent.Head)
+	return place, nil
+}
+
+func (d *Delivery) locateLocked(p record.Position) (Place, bool) {
+	if !p.Before(d.next) {
+		return Place{State: "open"}, true
+	}
+	for _, f := range d.flights {
+		if !p.Before(f.First) && p.Before(f.End) {
+			state := "in flight"
+			if f.done {
+				state = "delivered"
+			}
+			return Place{State: state, Head: f.Head, Name: name(d.plans[f.Version].Destination, f.Head)}, true
+		}
+	}
+	return Place{}, false
+}
+
+func name(d destination.Destination, head batch.Head) string {
+	if namer, ok := d.(destination.Namer); ok {
+		return namer.Name(head)
+	}
+	return ""
+}
+
+// OldestVersion returns the lowest version of the document that a replay may need.
+func (d *Delivery) OldestVersion() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.state.Versions[0].Version
+}

@@ -1,0 +1,126 @@
+package deliver
+
+import (
+	"context"
+	"fmt"
+
+	"firehose/internal/record"
+)
+
+// floorMoved tells the keeping goroutine that the floor may have moved. The caller holds d.mu.
+func (d *Delivery) floorMoved() {
+	select {
+	case d.dirty <- struct{}{}:
+	default: // told already
+	}
+}
+
+// floorLocked returns the position before which everything is delivered.
+func (d *Delivery) floorLocked() record.Position {
+	if len(d.flights) > 0 {
+		return d.flights[0].from
+	}
+	return d.next
+}
+
+// keepFloor saves the floor whenever it has moved. Several moves may become one save.
+func (d *Delivery) keepFloor(ctx context.Context) error {
+	for {
+		select {
+		case <-d.dirty:
+		case <-ctx.Done():
+			return nil
+		}
+		for try := 1; ; try++ {
+			err := d.saveFloor()
+			if err == nil || ctx.Err() != nil {
+				break // Run makes the last save
+			}
+			if try == 1 {
+				d.Logger.Error("Saving the delivery's state failed; trying again.", "error", err)
+			}
+			if ended := d.pause(ctx, d.Retry.Pause(try, nil)); ended {
+				break
+			}
+		}
+	}
+}
+
+// saveFloor saves the floor and then lets the log release what lies below.
+func (d *Delivery) saveFloor() error {
+	moved := false
+	err := d.change(func(s *State) bool {
+		floor := d.floorLocked()
+		moved = s.Floor.Before(floor)
+		if moved {
+			s.raise(floor)
+		}
+		return moved
+	})
+	if err != nil || !moved {
+		return err
+	}
+	d.mu.Lock()
+	floor := d.state.Floor
+	d.dropPlansLocked()
+	close(d.changed)
+	d.changed = make(chan struct{})
+	d.mu.Unlock()
+	d.Released(floor.Block)
+	return nil
+}
+
+// change makes a new state and saves it; only then is it in force. Edit is called with d.mu held and returns whether it
+// changed anything.
+func (d *Delivery) change(edit func(*State) bool) error {
+	d.saving.Lock()
+	defer d.saving.Unlock()
+	d.mu.Lock()
+	state := d.state.clone()
+	changed := edit(&state)
+	sent := d.sent
+	d.mu.Unlock()
+	if !changed {
+		return nil
+	}
+	oldest, _ := d.Log.Ends()
+	if err := d.Cursor.Save(state, sent, oldest); err != nil {
+		return fmt.Errorf("save the delivery's state: %w", err)
+	}
+	d.mu.Lock()
+	d.state = state
+	d.sent = d.sent[len(sent):]
+	d.mu.Unlock()
+	return nil
+}
+
+// dropPlansLocked closes the destinations of versions that are over.
+func (d *Delivery) dropPlansLocked() {
+	for version, plan := range d.plans {
+		used := false
+		for _, v := range d.state.Versions {
+			used = used || v.Version == version
+		}
+		if !used {
+			plan.Destination.Close()
+			delete(d.plans, version)
+		}
+	}
+}
+
+// waitFloor returns when everything before p is delivered and the floor is saved.
+func (d *Delivery) waitFloor(ctx context.Context, p record.Position) error {
+	for {
+		d.mu.Lock()
+		reached, changed := !d.state.Floor.Before(p), d.changed
+		d.mu.Unlock()
+		if reached {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}

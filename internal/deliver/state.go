@@ -1,0 +1,102 @@
+package deliver
+
+import (
+	"fmt"
+	"slices"
+
+	"firehose/internal/batch"
+	"firehose/internal/record"
+)
+
+// State is what a delivery must remember to cut the same batches again. It is saved before anything that it explains is
+// delivered, and its floor moves only after everything below is.
+type State struct {
+	Floor    record.Position   `json:"floor"`          // every record before it is delivered (invariant 2)
+	Cuts     []record.Position `json:"cuts,omitempty"` // where a batch ends though the log does not say so; rising, at or above the floor
+	Versions []Version         `json:"versions"`       // of the stream's document, rising; the first is in force at the floor
+}
+
+// Version says from where on a version of the document is in force. A batch ends where a version begins.
+type Version struct {
+	From    record.Position `json:"from"`
+	Version int             `json:"version"`
+}
+
+// Sent is a batch that was delivered, for those who ask where a record went.
+type Sent struct {
+	batch.Head
+	End     record.Position
+	Records int
+}
+
+// Cursor keeps one delivery's State durably, and for as long as the log keeps their records the batches sent.
+type Cursor interface {
+	// Load returns the saved state, or false if none was saved.
+	Load() (State, bool, error)
+
+	// Save replaces the state, adds batches sent, and may forget those that end at or before block oldest. On error
+	// nothing has changed.
+	Save(s State, sent []Sent, oldest uint64) error
+
+	// Find returns the batch that was sent with the record at p, or false.
+	Find(p record.Position) (Sent, bool, error)
+}
+
+// clone returns a copy that shares nothing.
+func (s State) clone() State {
+	s.Cuts = slices.Clone(s.Cuts)
+	s.Versions = slices.Clone(s.Versions)
+	return s
+}
+
+// version returns the version in force at p, and where the next one begins, if any does.
+func (s *State) version(p record.Position) (version int, next record.Position, more bool) {
+	for i := len(s.Versions) - 1; i >= 0; i-- {
+		if !p.Before(s.Versions[i].From) {
+			return s.Versions[i].Version, next, more
+		}
+		next, more = s.Versions[i].From, true
+	}
+	panic(fmt.Sprintf("deliver: no version at %v in %+v", p, s.Versions))
+}
+
+// latest returns the version that is in force at the log's end.
+func (s *State) latest() int { return s.Versions[len(s.Versions)-1].Version }
+
+// change puts a version in force from p on, in place of all that would begin there or later.
+func (s *State) change(p record.Position, version int) {
+	for len(s.Versions) > 0 && !s.Versions[len(s.Versions)-1].From.Before(p) {
+		s.Versions = s.Versions[:len(s.Versions)-1]
+	}
+	s.Versions = append(s.Versions, Version{From: p, Version: version})
+}
+
+// cut adds a cut at p. Cuts come in rising order but for repetitions.
+func (s *State) cut(p record.Position) {
+	if i, found := slices.BinarySearchFunc(s.Cuts, p, record.Position.Compare); !found {
+		s.Cuts = slices.Insert(s.Cuts, i, p)
+	}
+}
+
+// boundary returns the first position after p at which a batch must end.
+func (s *State) boundary(p record.Position) (at record.Position, ok bool) {
+	_, at, ok = s.version(p)
+	for _, c := range s.Cuts {
+		if p.Before(c) {
+			if !ok || c.Before(at) {
+				at, ok = c, true
+			}
+			break
+		}
+	}
+	return at, ok
+}
+
+// raise moves the floor up and forgets what lies below it.
+func (s *State) raise(floor record.Position) {
+	s.Floor = floor
+	s.Cuts = slices.DeleteFunc(s.Cuts, func(c record.Position) bool { return !floor.Before(c) })
+	for len(s.Versions) > 1 && !floor.Before(s.Versions[1].From) {
+		s.Versions = s.Versions[1:]
+	}
+}
