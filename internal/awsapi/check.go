@@ -1,0 +1,174 @@
+package awsapi
+
+import (
+	"strings"
+
+	"firehose/internal/objectkey"
+	"firehose/internal/stream"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/firehose/types"
+)
+
+// The sizes that partitioning and format conversion need, and the shortest interval of a backup.
+const (
+	largeSizeInMBs        = 64
+	backupIntervalSeconds = 60
+)
+
+// checkS3 finds what Amazon refuses about an S3 destination: stored is what was there before (a zero description at
+// creation), given what the request holds, and merged the outcome. Messages are the service's where they are known.
+func checkS3(stored *types.ExtendedS3DestinationDescription, given *s3Given, merged *types.ExtendedS3DestinationDescription) error {
+	if err := checkPlain(reduced(&given.ExtendedS3DestinationDescription), reduced(merged)); err != nil {
+		return err
+	}
+	if err := checkBackup(stored, given, merged); err != nil {
+		return err
+	}
+	if err := checkPartitioning(stored, given, merged); err != nil {
+		return err
+	}
+	if err := checkPrefixes(merged); err != nil {
+		return err
+	}
+	if given.ProcessingConfiguration != nil {
+		if err := checkProcessing(stored, given.ProcessingConfiguration, merged); err != nil {
+			return err
+		}
+	}
+	return checkConversion(given, merged)
+}
+
+// checkPlain checks what every S3 destination has.
+func checkPlain(given, merged *types.S3DestinationDescription) error {
+	if h := given.BufferingHints; h != nil && (h.SizeInMBs == nil) != (h.IntervalInSeconds == nil) {
+		return invalidArgument("If you specify a value for SizeInMBs, you must also specify a value for IntervalInSeconds, and vice versa.")
+	}
+	if e := given.EncryptionConfiguration; e != nil && (e.NoEncryptionConfig == "") == (e.KMSEncryptionConfig == nil) {
+		return invalidArgument("Exactly one of NoEncryptionConfig or KMSEncryptionConfig must be specified")
+	}
+	if l := merged.CloudWatchLoggingOptions; *l.Enabled {
+		if aws.ToString(l.LogGroupName) == "" {
+			return invalidArgument("CloudWatch Log Group Name is required if CloudWatch Logging is enabled")
+		}
+		if aws.ToString(l.LogStreamName) == "" {
+			return invalidArgument("CloudWatch Log Stream Name is required if CloudWatch Logging is enabled")
+		}
+	}
+	return nil
+}
+
+func checkBackup(stored *types.ExtendedS3DestinationDescription, given *s3Given, merged *types.ExtendedS3DestinationDescription) error {
+	const enabled = types.S3BackupModeEnabled
+	backup := merged.S3BackupDescription
+	switch {
+	case stored.S3BackupMode == enabled && merged.S3BackupMode != enabled:
+		return invalidArgument("Disabling S3 backup is not currently supported.")
+	case backup == nil && merged.S3BackupMode == enabled,
+		backup != nil && (backup.RoleARN == nil || backup.BucketARN == nil):
+		return invalidArgument("S3 backup destination configuration is required when enabling S3 backup.")
+	case backup == nil:
+		return nil
+	}
+	if g := given.backup(); g != nil {
+		if err := checkPlain(g, backup); err != nil {
+			return err
+		}
+	}
+	if *backup.BufferingHints.IntervalInSeconds < backupIntervalSeconds {
+		return invalidArgument("BufferingHints.IntervalInSeconds must be at least %d for S3 backup.", backupIntervalSeconds)
+	}
+	return nil
+}
+
+func checkPartitioning(stored *types.ExtendedS3DestinationDescription, given *s3Given, merged *types.ExtendedS3DestinationDescription) error {
+	exists := stored.RoleARN != nil
+	if exists && partitioned(stored) != partitioned(merged) {
+		return invalidArgument("Dynamic Partitioning cannot be enabled or disabled on an existing delivery stream.")
+	}
+	if !partitioned(merged) {
+		return nil
+	}
+	hints := either(given.BufferingHints, stored.BufferingHints, &types.BufferingHints{})
+	if aws.ToInt32(hints.SizeInMBs) < largeSizeInMBs {
+		return invalidArgument("BufferingHints.SizeInMBs must be at least %d when Dynamic Partitioning is enabled.", largeSizeInMBs)
+	}
+	if aws.ToInt32(hints.IntervalInSeconds) < backupIntervalSeconds {
+		return invalidArgument("BufferingHints.IntervalInSeconds must be at least %d when Dynamic Partitioning is enabled.", backupIntervalSeconds)
+	}
+	return nil
+}
+
+// partitioned says whether dynamic partitioning is on.
+func partitioned(d *types.ExtendedS3DestinationDescription) bool {
+	return aws.ToBool(orZero(d.DynamicPartitioningConfiguration).Enabled)
+}
+
+// checkPrefixes checks the time zone and the prefixes of the destination and of its backup.
+func checkPrefixes(d *types.ExtendedS3DestinationDescription) error {
+	location, err := objectkey.ParseZone(aws.ToString(d.CustomTimeZone))
+	if err != nil {
+		return invalidArgument("%s", err)
+	}
+	options := objectkey.Options{DynamicPartitioning: partitioned(d), Location: location}
+	if _, _, err := objectkey.Compile(aws.ToString(d.Prefix), aws.ToString(d.ErrorOutputPrefix), options); err != nil {
+		return invalidArgument("%s", err)
+	}
+	if b := d.S3BackupDescription; b != nil {
+		if _, _, err := objectkey.Compile(aws.ToString(b.Prefix), aws.ToString(b.ErrorOutputPrefix), objectkey.Options{}); err != nil {
+			return invalidArgument("%s", err)
+		}
+	}
+	return nil
+}
+
+// checkConversion checks a conversion that is enabled; a disabled one may be incomplete.
+func checkConversion(given *s3Given, merged *types.ExtendedS3DestinationDescription) error {
+	c := merged.DataFormatConversionConfiguration
+	if !aws.ToBool(orZero(c).Enabled) {
+		return nil
+	}
+	hints := orZero(given.BufferingHints)
+	input, output := orZero(orZero(c.InputFormatConfiguration).Deserializer), orZero(orZero(c.OutputFormatConfiguration).Serializer)
+	switch {
+	case merged.CompressionFormat != types.CompressionFormatUncompressed:
+		return invalidArgument("The S3 destination's compression format must be set to UNCOMPRESSED when data format conversion is enabled")
+	case hints.SizeInMBs != nil && *hints.SizeInMBs < largeSizeInMBs:
+		return invalidArgument("BufferingHints.SizeInMBs must be at least %d when data format conversion is enabled.", largeSizeInMBs)
+	case c.InputFormatConfiguration == nil:
+		return invalidArgument("InputFormatConfiguration must not be null")
+	case c.OutputFormatConfiguration == nil:
+		return invalidArgument("OutputFormatConfiguration must not be null")
+	case c.SchemaConfiguration == nil:
+		return invalidArgument("SchemaConfiguration must not be null")
+	case output.OrcSerDe != nil && output.ParquetSerDe != nil:
+		return invalidArgument("More than one serializer specified. Only one may be chosen.")
+	case input.HiveJsonSerDe != nil && input.OpenXJsonSerDe != nil:
+		return invalidArgument("More than one deserializer specified. Only one may be chosen.")
+	}
+	return nil
+}
+
+// checkEncryption checks a wanted server-side encryption of a stream.
+func checkEncryption(key stream.Key, streamType string, in *types.DeliveryStreamEncryptionConfigurationInput) error {
+	arn := aws.ToString(in.KeyARN)
+	switch customer := in.KeyType == types.KeyTypeCustomerManagedCmk; {
+	case streamType != string(types.DeliveryStreamTypeDirectPut) && streamType != string(types.DeliveryStreamTypeDatabaseAsSource):
+		return invalidArgument("Server side encryption from firehose is only allowed for direct put delivery streams and database as a source delivery streams")
+	case customer && arn == "":
+		return invalidArgument("KeyARN has to be specified when KeyType is CUSTOMER_MANAGED_CMK")
+	case !customer && arn != "":
+		return invalidArgument("KeyARN cannot be specified when KeyType is AWS_OWNED_CMK")
+	case customer && arnRegion(arn) != key.Region:
+		return invalidArgument("Cross-region keys are not allowed for SSE. Please provide CMKs in the same region as firehose")
+	}
+	return nil
+}
+
+// arnRegion returns the region of an ARN.
+func arnRegion(arn string) string {
+	if parts := strings.Split(arn, ":"); len(parts) > 3 {
+		return parts[3]
+	}
+	return ""
+}

@@ -1,0 +1,122 @@
+package awsapi
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/firehose/types"
+)
+
+const processorsMax = 5
+
+// checkProcessing checks processors as a request gives them, if they are to run.
+func checkProcessing(stored *types.ExtendedS3DestinationDescription, given *types.ProcessingConfiguration, merged *types.ExtendedS3DestinationDescription) error {
+	if !*merged.ProcessingConfiguration.Enabled {
+		return nil
+	}
+	if n := len(given.Processors); n < 1 || n > processorsMax {
+		return invalidArgument("A maximum of %d and a minimum of 1 processor needs to be supplied when processing is enabled.", processorsMax)
+	}
+	count := map[types.ProcessorType]int{}
+	for _, p := range given.Processors {
+		count[p.Type]++
+	}
+	if count[types.ProcessorTypeLambda] > 1 {
+		return invalidArgument("Cannot have more than 1 Lambda processor.")
+	}
+	for _, p := range given.Processors {
+		if err := checkProcessor(p, partitioned(merged)); err != nil {
+			return err
+		}
+	}
+	decompression := count[types.ProcessorTypeDecompression] > 0
+	if !decompression && count[types.ProcessorTypeCloudWatchLogProcessing] > 0 {
+		return invalidArgument("CloudWatchLogProcessingProcessor can only be enabled with DecompressionProcessor")
+	}
+	exists := stored.RoleARN != nil
+	if decompression && exists && !runs(stored, types.ProcessorTypeLambda) && !runs(stored, types.ProcessorTypeDecompression) {
+		return invalidArgument("Enabling source decompression is not supported for existing stream with no Lambda function attached.")
+	}
+	return nil
+}
+
+// runs says whether a destination has a processor of a type.
+func runs(d *types.ExtendedS3DestinationDescription, t types.ProcessorType) bool {
+	for _, p := range orZero(d.ProcessingConfiguration).Processors {
+		if p.Type == t {
+			return true
+		}
+	}
+	return false
+}
+
+func checkProcessor(p types.Processor, partitioned bool) error {
+	switch p.Type {
+	case types.ProcessorTypeLambda:
+		return checkLambda(p)
+	case types.ProcessorTypeMetadataExtraction:
+		if !partitioned {
+			return invalidArgument("class com.amazonaws.services.firehose.internal.model.MetadataExtractionProcessor can only be present when Dynamic Partitioning is enabled.")
+		}
+		if aws.ToString(parameterValue(p, types.ProcessorParameterNameJsonParsingEngine)) != "JQ-1.6" {
+			return invalidArgument("MetaDataExtraction JSON Parsing Engine has to be one of JQ-1.6")
+		}
+	case types.ProcessorTypeRecordDeAggregation:
+		return checkDeAggregation(p, partitioned)
+	case types.ProcessorTypeDecompression:
+		if format := parameterValue(p, types.ProcessorParameterNameCompressionFormat); format != nil && *format != "GZIP" {
+			return invalidArgument("CompressionFormat has to be GZIP")
+		}
+	case types.ProcessorTypeCloudWatchLogProcessing:
+		switch strings.ToLower(aws.ToString(parameterValue(p, types.ProcessorParameterNameDataMessageExtraction))) {
+		case "true", "false":
+		default:
+			return invalidArgument("Invalid parameter value for DataMessageExtraction. Allowed values are True and False.")
+		}
+	}
+	return nil
+}
+
+func checkDeAggregation(p types.Processor, partitioned bool) error {
+	if !partitioned {
+		return invalidArgument("class com.amazonaws.services.firehose.internal.model.RecordDeAggregationProcessor can only be present when Dynamic Partitioning is enabled.")
+	}
+	switch aws.ToString(parameterValue(p, types.ProcessorParameterNameSubRecordType)) {
+	case "JSON":
+	case "DELIMITED":
+		if parameterValue(p, types.ProcessorParameterNameDelimiter) == nil {
+			return invalidArgument("Delimiter should be present for DELIMITED")
+		}
+	default:
+		return invalidArgument("SubRecordType has to be one of JSON, DELIMITED")
+	}
+	return nil
+}
+
+func checkLambda(p types.Processor) error {
+	size := parameterValue(p, types.ProcessorParameterNameBufferSizeInMb)
+	interval := parameterValue(p, types.ProcessorParameterNameBufferIntervalInSeconds)
+	switch {
+	case parameterValue(p, types.ProcessorParameterNameLambdaArn) == nil:
+		return invalidArgument("LambdaArn is required when Lambda processor is used.")
+	case !within(parameterValue(p, types.ProcessorParameterNameLambdaNumberOfRetries), 0, 300):
+		return invalidArgument("Number of retries for lambda must be between 0 and 300.")
+	case !within(size, 0.2, 3):
+		return invalidArgument("BufferSizeInMBs for lambda processor must be between 0.2 and 3.")
+	case !within(interval, 0, 900):
+		return invalidArgument("BufferIntervalInSeconds for lambda processor must be between 0 and 900.")
+	case (size == nil) != (interval == nil):
+		return invalidArgument("Both BufferSizeInMBs and BufferIntervalInSeconds are required to configure buffering for lambda processor.")
+	}
+	return nil
+}
+
+// within says whether a text is a number within bounds, or absent.
+func within(text *string, low, high float64) bool {
+	if text == nil {
+		return true
+	}
+	f, err := strconv.ParseFloat(*text, 64)
+	return err == nil && low <= f && f <= high
+}

@@ -1,0 +1,94 @@
+package awsapi
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"firehose/internal/destination/s3"
+	"firehose/internal/stream"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/firehose/types"
+	"github.com/go-json-experiment/json"
+)
+
+// The identity of a stream's one destination, and what stands behind it in that of its backup's delivery.
+const (
+	destinationID = "destinationId-000000000001"
+	backupSuffix  = "-backup"
+)
+
+// document is what is stored of a stream's declaration: what DescribeDeliveryStream shows, in full.
+type document struct {
+	Source      *types.SourceDescription
+	Destination types.DestinationDescription
+}
+
+// parseDocument reads a stored document. It must be of this language and hold an S3 destination.
+func parseDocument(text []byte) (document, error) {
+	var d document
+	if err := json.Unmarshal(text, &d); err != nil {
+		return document{}, fmt.Errorf("read document: %w", err)
+	}
+	if d.Destination.ExtendedS3DestinationDescription == nil {
+		return document{}, fmt.Errorf("read document: it has no S3 destination")
+	}
+	return d, nil
+}
+
+// Compile derives what runs from a stored document; it is the stream.Compile of this language.
+func Compile(key stream.Key, text []byte) (stream.Spec, error) {
+	doc, err := parseDocument(text)
+	if err != nil {
+		return stream.Spec{}, err
+	}
+	d := doc.Destination.ExtendedS3DestinationDescription
+	if err := checkBuilt(d, "ExtendedS3DestinationDescription"); err != nil {
+		return stream.Spec{}, err
+	}
+	delivery := compileS3(reduced(d))
+	delivery.ID = destinationID
+	config := delivery.Destination.(s3.Config)
+	config.Extension = aws.ToString(d.FileExtension)
+	config.TimeZone = aws.ToString(d.CustomTimeZone)
+	delivery.Destination = config
+	spec := stream.Spec{Deliveries: []stream.Delivery{delivery}}
+	if d.S3BackupMode == types.S3BackupModeEnabled {
+		backup := compileS3(d.S3BackupDescription)
+		backup.ID = destinationID + backupSuffix
+		spec.Deliveries = append(spec.Deliveries, backup)
+	}
+	return spec, nil
+}
+
+// compileS3 derives a delivery without its identity from a complete description.
+func compileS3(d *types.S3DestinationDescription) stream.Delivery {
+	config := s3.Config{
+		Bucket:      bucketName(aws.ToString(d.BucketARN)),
+		Prefix:      aws.ToString(d.Prefix),
+		ErrorPrefix: aws.ToString(d.ErrorOutputPrefix),
+		Compression: string(d.CompressionFormat),
+	}
+	if kms := d.EncryptionConfiguration.KMSEncryptionConfig; kms != nil {
+		config.KMSKey = aws.ToString(kms.AWSKMSKeyARN)
+	}
+	return stream.Delivery{
+		Buffer: stream.Buffer{
+			Size:     int64(*d.BufferingHints.SizeInMBs) << 20,
+			Interval: time.Duration(*d.BufferingHints.IntervalInSeconds) * time.Second,
+		},
+		Destination: config,
+		Logging: stream.Logging{
+			Enabled: aws.ToBool(d.CloudWatchLoggingOptions.Enabled),
+			Group:   aws.ToString(d.CloudWatchLoggingOptions.LogGroupName),
+			Stream:  aws.ToString(d.CloudWatchLoggingOptions.LogStreamName),
+		},
+	}
+}
+
+// bucketName cuts the name out of a bucket's ARN.
+func bucketName(arn string) string {
+	_, name, _ := strings.Cut(arn, ":s3:::")
+	return name
+}

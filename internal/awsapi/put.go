@@ -1,0 +1,137 @@
+package awsapi
+
+import (
+	"errors"
+	"strconv"
+
+	"firehose/internal/awsapi/model"
+	"firehose/internal/ingest"
+	"firehose/internal/stream"
+)
+
+// The bounds of a put. Those on the number and the size of records are the model's too, which reports them.
+const (
+	batchRecordsMax = 500
+	batchBytesMax   = 4 << 20
+	nameLengthMax   = 64
+)
+
+// buffers is the memory that a request works in. It is taken from a pool and given back when the answer is written, so
+// that a put allocates nothing for its records.
+type buffers struct {
+	body    []byte   // of the request
+	data    []byte   // of the records, one behind the other
+	records [][]byte // parts of data
+	answer  []byte
+	scratch []byte // of base64 that JSON had escaped
+}
+
+// putRecord takes one record.
+func (h *Handler) putRecord(c *call) ([]byte, error) {
+	key, err := c.parsePut("PutRecord")
+	if err != nil {
+		return nil, err
+	}
+	receipt, err := h.put(c, key)
+	if err != nil {
+		return nil, err
+	}
+	if receipt.Accepted == 0 {
+		return nil, errSlowDown
+	}
+	answer := append(c.buffers.answer[:0], `{"RecordId":"`...)
+	answer, _ = receipt.ID(0).AppendText(answer)
+	answer = append(answer, `","Encrypted":`...)
+	answer = strconv.AppendBool(answer, receipt.Encrypted)
+	c.buffers.answer = append(answer, '}')
+	return c.buffers.answer, nil
+}
+
+// putRecordBatch takes up to 500 records. The answer has an entry for each, in their order; it is a success even if
+// none was taken.
+func (h *Handler) putRecordBatch(c *call) ([]byte, error) {
+	key, err := c.parsePut("PutRecordBatch")
+	if err != nil {
+		return nil, err
+	}
+	if c.seen.Put.Bytes > batchBytesMax {
+		if _, err := h.streams.Get(key); err != nil {
+			return nil, err
+		}
+		return nil, invalidArgument("Records size exceeds 4 MB limit")
+	}
+	receipt, err := h.put(c, key)
+	if err != nil {
+		return nil, err
+	}
+	answer := append(c.buffers.answer[:0], `{"FailedPutCount":`...) // Fluent Bit looks for these bytes and a zero
+	answer = strconv.AppendInt(answer, int64(c.seen.Put.Throttled), 10)
+	answer = append(answer, `,"Encrypted":`...)
+	answer = strconv.AppendBool(answer, receipt.Encrypted)
+	answer = append(answer, `,"RequestResponses":[`...)
+	for i := range c.buffers.records {
+		if i > 0 {
+			answer = append(answer, ',')
+		}
+		if i >= receipt.Accepted {
+			answer = append(answer, `{"ErrorCode":"ServiceUnavailableException","ErrorMessage":"Slow down."}`...)
+			continue
+		}
+		answer = append(answer, `{"RecordId":"`...)
+		answer, _ = receipt.ID(i).AppendText(answer)
+		answer = append(answer, `"}`...)
+	}
+	c.buffers.answer = append(answer, "]}"...)
+	return c.buffers.answer, nil
+}
+
+// put hands the parsed records over. That none was taken is no error here: the receipt says so.
+func (h *Handler) put(c *call, key stream.Key) (ingest.Receipt, error) {
+	records := c.buffers.records
+	receipt, err := h.streams.Put(c.ctx, key, records)
+	switch {
+	case errors.Is(err, ingest.ErrThrottled):
+		receipt = ingest.Receipt{}
+	case errors.Is(err, stream.ErrNotActive):
+		return receipt, notActive(key)
+	case err != nil:
+		return receipt, err
+	}
+	c.seen.Put.Throttled = len(records) - receipt.Accepted
+	return receipt, nil
+}
+
+// parsePut reads the body into the buffers' records. What nearly all clients send is read in one pass; anything else,
+// and anything that is wrong, goes through the model.
+func (c *call) parsePut(operation string) (stream.Key, error) {
+	b := c.buffers
+	name, ok := b.parsePut(c.body, operation == "PutRecordBatch")
+	if !ok {
+		var err error
+		if name, err = b.decodePut(c.body, operation); err != nil {
+			return stream.Key{}, err
+		}
+	}
+	c.seen.Put.Records = len(b.records)
+	for _, data := range b.records {
+		c.seen.Put.Bytes += int64(len(data))
+	}
+	return c.key(name), nil
+}
+
+// decodePut reads the body by the model.
+func (b *buffers) decodePut(body []byte, operation string) (name string, err error) {
+	tree, err := decode(model.Operations()[operation], body)
+	if err != nil {
+		return "", err
+	}
+	b.records = b.records[:0]
+	if single, ok := tree["Record"].(map[string]any); ok && operation == "PutRecord" {
+		b.records = append(b.records, single["Data"].([]byte))
+	}
+	batch, _ := tree["Records"].([]any)
+	for _, r := range batch {
+		b.records = append(b.records, r.(map[string]any)["Data"].([]byte))
+	}
+	return tree["DeliveryStreamName"].(string), nil
+}

@@ -1,0 +1,229 @@
+package awsapi
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+
+	"firehose/internal/sigv4"
+	"firehose/internal/stream"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+const (
+	targetPrefix = "Firehose_20150804."
+	contentType  = "application/x-amz-json-1.1"
+
+	putBodyMax     = 8 << 20 // the largest legal one is 4 MiB of data in base64, and its JSON
+	controlBodyMax = 1 << 20
+)
+
+// call is one request on its way.
+type call struct {
+	ctx     context.Context
+	http    *http.Request
+	account string
+	region  string
+	buffers *buffers
+	body    []byte // valid until the answer is written
+	seen    Observation
+}
+
+// key is the address of the stream that the request names.
+func (c *call) key(name string) stream.Key {
+	c.seen.Stream = stream.Key{Account: c.account, Region: c.region, Name: name}
+	return c.seen.Stream
+}
+
+// operation is one of the API's. Its run may keep nothing of the call.
+type operation struct {
+	bodyMax int64
+	run     func(*call) (answer []byte, err error)
+}
+
+// ServeHTTP answers one request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := h.Now()
+	c := &call{ctx: r.Context(), http: r, account: h.Account, region: h.Region}
+	c.buffers = h.buffers.Get().(*buffers)
+	defer func() { h.buffers.Put(c.buffers) }()
+
+	id := requestID()
+	answer, err := h.guard(c, id)
+	header := w.Header()
+	header.Set("x-amzn-RequestId", id)
+	header.Set("x-amz-id-2", extendedID())
+	header.Set("Content-Type", contentType)
+	status := http.StatusOK
+	if err != nil {
+		failure, known := asError(c.seen.Stream, err)
+		if !known {
+			h.Logger.Error("request failed", "request_id", id, "operation", c.seen.Operation, "stream", c.seen.Stream.Name, "error", err)
+		}
+		header.Set("x-amzn-ErrorType", failure.Type)
+		c.seen.Error, status, answer = failure.Type, failure.status(), failure.body()
+	}
+	header.Set("Content-Length", strconv.Itoa(len(answer)))
+	w.WriteHeader(status)
+	w.Write(answer) // an error here is the client's going away, and the records are durable all the same
+	c.seen.Duration = h.Now().Sub(start)
+	h.Observe(c.seen)
+}
+
+// guard keeps a panic from ending the process: it is logged with its stack, and answered.
+func (h *Handler) guard(c *call, id string) (answer []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			if p == http.ErrAbortHandler {
+				panic(p)
+			}
+			h.Logger.Error("request panicked", "request_id", id, "operation", c.seen.Operation,
+				"panic", fmt.Sprint(p), slog.String("stack", string(debug.Stack())))
+			c.buffers = new(buffers) // the old ones may be in use still
+			answer, err = nil, errInternal
+		}
+	}()
+	return h.serve(c)
+}
+
+func (h *Handler) serve(c *call) ([]byte, error) {
+	name, ok := strings.CutPrefix(c.http.Header.Get("X-Amz-Target"), targetPrefix)
+	op, known := h.operations[name]
+	if !ok || !known || c.http.Method != http.MethodPost || c.http.URL.Path != "/" {
+		return nil, errUnknown
+	}
+	c.seen.Operation = name
+	if encoding := c.http.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+		return nil, &Error{"UnsupportedMediaTypeException", "Content-Encoding is not supported; send the request body as it is."}
+	}
+	length := c.http.ContentLength
+	if length > op.bodyMax {
+		return nil, tooLarge(op.bodyMax)
+	}
+	if length < 0 {
+		length = op.bodyMax
+	}
+	room := 2 * length // for the body and for what is decoded from it
+	if !h.flight.enter(room) {
+		return nil, errSlowDown
+	}
+	defer h.flight.leave(room)
+	if err := c.read(op.bodyMax); err != nil {
+		return nil, err
+	}
+	if err := h.identify(c); err != nil {
+		return nil, err
+	}
+	return op.run(c)
+}
+
+// read takes the body into the pooled buffer.
+func (c *call) read(bodyMax int64) (err error) {
+	b := c.buffers
+	if length := c.http.ContentLength; length >= 0 {
+		b.body = sized(b.body, int(length))
+		_, err = io.ReadFull(c.http.Body, b.body)
+	} else {
+		b.body, err = appendAll(b.body[:0], io.LimitReader(c.http.Body, bodyMax+1))
+	}
+	if err != nil {
+		return &Error{"SerializationException", "The request body could not be read whole."}
+	}
+	if int64(len(b.body)) > bodyMax {
+		return tooLarge(bodyMax)
+	}
+	c.body = b.body
+	c.seen.BodyBytes = int64(len(b.body))
+	return nil
+}
+
+func tooLarge(bodyMax int64) *Error {
+	return &Error{"RequestEntityTooLargeException", fmt.Sprintf("The request body must not be larger than %d bytes.", bodyMax)}
+}
+
+// identify finds out for which account and region the request speaks.
+func (h *Handler) identify(c *call) error {
+	if h.Verifier == nil {
+		if region, ok := sigv4.Scope(c.http); ok {
+			c.region = region
+		}
+		return nil
+	}
+	identity, err := h.Verifier.Verify(c.http, c.body)
+	if err != nil {
+		return err
+	}
+	c.account, c.region = identity.Account, identity.Region
+	return nil
+}
+
+// body writes an error as JSON. One without a message has none.
+func (e *Error) body() []byte {
+	b := []byte(`{"__type":`)
+	b, _ = jsontext.AppendQuote(b, e.Type) // its error is of invalid UTF-8, which it replaces
+	if e.Message != "" {
+		b = append(b, `,"message":`...)
+		b, _ = jsontext.AppendQuote(b, e.Message)
+	}
+	return append(b, '}')
+}
+
+// requestID makes a random UUID.
+func requestID() string {
+	var raw [16]byte
+	fill(raw[:])
+	raw[6] = raw[6]&0x0f | 0x40
+	raw[8] = raw[8]&0x3f | 0x80
+	digits := hex.EncodeToString(raw[:])
+	return digits[:8] + "-" + digits[8:12] + "-" + digits[12:16] + "-" + digits[16:20] + "-" + digits[20:]
+}
+
+// extendedID makes the second identity of a request, which says nothing here.
+func extendedID() string {
+	var raw [48]byte
+	fill(raw[:])
+	return base64.StdEncoding.EncodeToString(raw[:])
+}
+
+// fill fills a multiple of eight bytes.
+func fill(raw []byte) {
+	for ; len(raw) > 0; raw = raw[8:] {
+		binary.LittleEndian.PutUint64(raw, rand.Uint64()) // an identity for logs, not a secret
+	}
+}
+
+// sized returns a buffer of the given length, the old one if it is large enough.
+func sized(b []byte, length int) []byte {
+	if cap(b) < length {
+		return make([]byte, length)
+	}
+	return b[:length]
+}
+
+// appendAll reads r to its end.
+func appendAll(b []byte, r io.Reader) ([]byte, error) {
+	for {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		if errors.Is(err, io.EOF) {
+			return b, nil
+		}
+		if err != nil {
+			return b, err
+		}
+	}
+}

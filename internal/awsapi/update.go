@@ -1,0 +1,137 @@
+package awsapi
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"firehose/internal/stream"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// updateInput is UpdateDestination's input: what is built with its type, the rest by its presence.
+type updateInput struct {
+	DeliveryStreamName             string
+	CurrentDeliveryStreamVersionId string
+	DestinationId                  string
+
+	S3DestinationUpdate         *s3Given
+	ExtendedS3DestinationUpdate *s3Given
+
+	RedshiftDestinationUpdate                   jsontext.Value
+	ElasticsearchDestinationUpdate              jsontext.Value
+	AmazonopensearchserviceDestinationUpdate    jsontext.Value
+	AmazonOpenSearchServerlessDestinationUpdate jsontext.Value
+	SplunkDestinationUpdate                     jsontext.Value
+	HttpEndpointDestinationUpdate               jsontext.Value
+	SnowflakeDestinationUpdate                  jsontext.Value
+	IcebergDestinationUpdate                    jsontext.Value
+}
+
+// updates returns the kinds of destination that updates are given for.
+func (in *updateInput) updates() (kinds []string) {
+	for _, u := range []struct {
+		kind  string
+		given bool
+	}{
+		{"S3", in.S3DestinationUpdate != nil},
+		{"ExtendedS3", in.ExtendedS3DestinationUpdate != nil},
+		{"Redshift", in.RedshiftDestinationUpdate != nil},
+		{"Elasticsearch", in.ElasticsearchDestinationUpdate != nil},
+		{"Amazonopensearchservice", in.AmazonopensearchserviceDestinationUpdate != nil},
+		{"AmazonOpenSearchServerless", in.AmazonOpenSearchServerlessDestinationUpdate != nil},
+		{"Splunk", in.SplunkDestinationUpdate != nil},
+		{"HttpEndpoint", in.HttpEndpointDestinationUpdate != nil},
+		{"Snowflake", in.SnowflakeDestinationUpdate != nil},
+		{"Iceberg", in.IcebergDestinationUpdate != nil},
+	} {
+		if u.given {
+			kinds = append(kinds, u.kind)
+		}
+	}
+	return kinds
+}
+
+// errUnchanged ends an update that would change nothing; it is no failure.
+var errUnchanged = errors.New("nothing to change")
+
+// updateDestination changes a destination. An update that leaves all as it was succeeds and does not count as a version.
+func (h *Handler) updateDestination(c *call, in *updateInput) (any, error) {
+	key := c.key(in.DeliveryStreamName)
+	_, err := h.streams.Update(c.ctx, key, func(s *stream.Stream) error {
+		if err := in.checkTarget(s); err != nil {
+			return err
+		}
+		text, err := in.apply(key, s.Document())
+		if err != nil {
+			return err
+		}
+		s.Version++
+		s.Documents[s.Version] = text
+		s.Updated = h.Now().UTC()
+		return nil
+	})
+	if err != nil && !errors.Is(err, errUnchanged) {
+		return nil, err
+	}
+	return empty{}, nil
+}
+
+// checkTarget checks status, version, destination and kind, in the service's order.
+func (in *updateInput) checkTarget(s *stream.Stream) error {
+	if s.Status != stream.Active {
+		return wrongStatus("update", s)
+	}
+	if current := strconv.Itoa(s.Version); in.CurrentDeliveryStreamVersionId != current {
+		return &Error{"ConcurrentModificationException", fmt.Sprintf(
+			"Cannot update firehose: %s since the current version id: %s and specified version id: %s do not match",
+			s.Name, current, in.CurrentDeliveryStreamVersionId)}
+	}
+	if in.DestinationId != destinationID {
+		return invalidArgument("Destination Id %s not found", in.DestinationId)
+	}
+	switch kinds := in.updates(); {
+	case len(kinds) == 0:
+		return invalidArgument("At least one destination or source configuration update must be provided")
+	case len(kinds) > 1:
+		return invalidArgument("Exactly one destination configuration is supported for a Firehose")
+	case kinds[0] == "Redshift":
+		return unsupported("RedshiftDestinationUpdate")
+	case kinds[0] != "S3" && kinds[0] != "ExtendedS3":
+		return invalidArgument("Changing the destination type to or from %s is not supported at this time.", kinds[0])
+	}
+	return nil
+}
+
+// apply merges the update into a document and checks the outcome. It returns errUnchanged when they mean the same.
+func (in *updateInput) apply(key stream.Key, text []byte) ([]byte, error) {
+	doc, err := parseDocument(text)
+	if err != nil {
+		return nil, err
+	}
+	member, given := "S3DestinationUpdate", in.S3DestinationUpdate
+	if in.ExtendedS3DestinationUpdate != nil {
+		member, given = "ExtendedS3DestinationUpdate", in.ExtendedS3DestinationUpdate
+	}
+	stored := doc.Destination.ExtendedS3DestinationDescription
+	merged := merge(key, stored, given)
+	if err := checkS3(stored, given, merged); err != nil {
+		return nil, err
+	}
+	if err := checkBuilt(merged, member); err != nil {
+		return nil, err
+	}
+	// The stored text may have been written again in another form; what it says is compared.
+	before, err := marshal(&doc)
+	if err != nil {
+		return nil, err
+	}
+	doc.Destination.ExtendedS3DestinationDescription = merged
+	after, err := marshal(&doc)
+	if err == nil && bytes.Equal(before, after) {
+		err = errUnchanged
+	}
+	return after, err
+}
