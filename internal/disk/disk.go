@@ -8,8 +8,10 @@
 package disk
 
 import (
+	"errors"
 	"io"
 	"io/fs"
+	"path/filepath"
 )
 
 // FS is a file system. All methods may be called by several goroutines at once.
@@ -59,4 +61,24 @@ type File interface {
 
 	// Truncate cuts the file, or extends it with zeros.
 	Truncate(size int64) error
+}
+
+// MkdirAllSync makes a folder and those above it that are missing, and makes their names durable.
+func MkdirAllSync(fsys FS, name string) error {
+	above := []string{filepath.Dir(name)} // folders that get a new entry
+	for dir := above[0]; filepath.Dir(dir) != dir; dir = filepath.Dir(dir) {
+		if _, err := fsys.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		above = append(above, filepath.Dir(dir))
+	}
+	if err := fsys.MkdirAll(name); err != nil {
+		return err
+	}
+	for _, dir := range above {
+		if err := fsys.SyncDir(dir); err != nil {
+			return err
+		}
+	}
+	return nil
 }

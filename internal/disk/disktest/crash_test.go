@@ -6,6 +6,8 @@ import (
 	"os"
 	"syscall"
 	"testing"
+
+	"firehose/internal/disk"
 )
 
 func create(t *testing.T, f *FS, name string) *file {
@@ -66,6 +68,18 @@ func TestCrashNeverTouchesWhatWasSynced(t *testing.T) {
 		f = f.Crash(Mixed)
 		if got := f.names["/a"].data; !bytes.HasPrefix(got, kept) {
 			t.Fatalf("seed %d: synced bytes changed", seed)
+		}
+	}
+}
+
+func TestFoldersMadeDurablySurvive(t *testing.T) {
+	f := New(1)
+	check(t, disk.MkdirAllSync(f, "/a/b/c"))
+	check(t, disk.MkdirAllSync(f, "/a/b/d"))
+	f = f.Crash(Lost)
+	for _, dir := range []string{"/a/b/c", "/a/b/d"} {
+		if _, err := f.Stat(dir); err != nil {
+			t.Error(err)
 		}
 	}
 }

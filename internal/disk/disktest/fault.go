@@ -19,6 +19,7 @@ const (
 	Rename
 	Remove
 	SyncDir
+	Any // of these
 )
 
 // Fault is a rule by which operations fail.
@@ -49,7 +50,7 @@ func (f *FS) Inject(fault Fault) (stop func()) {
 // fault counts an operation and returns the rule by which it fails, if any.
 func (f *FS) fault(op Op, name string) *Fault {
 	for _, rule := range f.faults {
-		if rule.Op != op || !strings.Contains(name, rule.Path) {
+		if rule.Op != op && rule.Op != Any || !strings.Contains(name, rule.Path) {
 			continue
 		}
 		rule.seen++

@@ -145,19 +145,24 @@ func (f *FS) ReadDir(name string) ([]fs.DirEntry, error) {
 func (f *FS) MkdirAll(name string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	var missing []string
 	for path := filepath.Clean(name); ; path = filepath.Dir(path) {
 		n := f.lookup(path)
 		if n != nil && !n.dir {
 			return pathError("mkdir", name, syscall.ENOTDIR)
 		}
 		if n != nil {
-			return nil
+			break
 		}
+		missing = append(missing, path)
+	}
+	for _, path := range slices.Backward(missing) {
 		if fault := f.fault(Create, path); fault != nil {
 			return pathError("mkdir", name, fault.Err)
 		}
 		f.names[path] = &node{dir: true}
 	}
+	return nil
 }
 
 // Rename implements disk.FS.

@@ -108,14 +108,19 @@ func (l *Log) prepare(size int64) error {
 	l.busy = true
 	s := l.active()
 	if s == nil || l.fresh || s.size > framesOffset && s.size+size > l.engine.opts.SegmentSizeMax {
-		return l.begin()
+		if err := l.begin(); err != nil {
+			return err
+		}
 	}
 	if l.w != nil {
 		return nil
 	}
-	w, err := l.engine.opts.FS.OpenFile(l.path(s), os.O_RDWR)
+	w, err := l.engine.opts.FS.OpenFile(l.path(l.active()), os.O_RDWR)
+	if err != nil {
+		return err
+	}
 	l.w = w
-	return err
+	return nil
 }
 
 // undo takes back a write that failed half way, durably, so that not even a crash brings back a part of it.
@@ -142,7 +147,7 @@ func (l *Log) abandon(reason error) {
 }
 
 // begin makes a new active segment. It is written under another name first, so that no segment has half a header. An
-// active segment without entries is replaced. It needs the token.
+// active segment without entries is replaced. The new file is not open. It needs the token.
 func (l *Log) begin() error {
 	if err := l.makeDir(); err != nil {
 		return err
@@ -154,23 +159,20 @@ func (l *Log) begin() error {
 	if err := fsys.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	w, salt, err := l.create(temp, s)
+	salt, err := l.create(temp, s)
+	if err == nil {
+		err = fsys.Rename(temp, path)
+	}
 	if err != nil {
 		fsys.Remove(temp)
 		return err
 	}
-	if err := fsys.Rename(temp, path); err != nil {
-		w.Close()
-		fsys.Remove(temp)
-		return err
-	}
 	if err := fsys.SyncDir(l.dir); err != nil {
-		w.Close()
-		l.fresh = true // under this name there may be either file now
+		l.fresh = true // after a crash there may be either file under this name, or none
 		return err
 	}
 	l.rested()
-	l.w, l.salt, l.fresh = w, salt, false
+	l.salt, l.fresh = salt, false
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -184,27 +186,23 @@ func (l *Log) begin() error {
 	return nil
 }
 
-// create writes a segment's header to a new file.
-func (l *Log) create(path string, s *segment) (disk.File, uint32, error) {
+// create writes a segment's header to a new file and returns the segment's salt.
+func (l *Log) create(path string, s *segment) (uint32, error) {
 	w, err := l.engine.opts.FS.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 	if err != nil {
-		return nil, 0, err
+		return 0, err
 	}
+	defer w.Close()
 	var random [4]byte
 	rand.Read(random[:]) // never fails
 	salt := binary.BigEndian.Uint32(random[:])
-	_, err = w.WriteAt(fileHeader{salt: salt, base: s.base, time: s.began}.encode(), 0)
-	if err == nil {
-		err = l.sync(w)
+	if _, err := w.WriteAt(fileHeader{salt: salt, base: s.base, time: s.began}.encode(), 0); err != nil {
+		return 0, err
 	}
-	if err != nil {
-		w.Close()
-		return nil, 0, err
-	}
-	return w, salt, nil
+	return salt, l.sync(w)
 }
 
-// makeDir makes the log's folder and its name durable.
+// makeDir makes the log's folder, and makes its name and all names in it durable.
 func (l *Log) makeDir() error {
 	if l.made {
 		return nil
@@ -213,10 +211,12 @@ func (l *Log) makeDir() error {
 	if err := fsys.MkdirAll(l.dir); err != nil {
 		return err
 	}
-	for dir := l.dir; dir != root; {
-		dir = filepath.Dir(dir)
+	for dir := l.dir; ; dir = filepath.Dir(dir) {
 		if err := fsys.SyncDir(dir); err != nil {
 			return err
+		}
+		if dir == root {
+			break
 		}
 	}
 	l.made = true

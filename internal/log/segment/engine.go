@@ -99,11 +99,8 @@ type Engine struct {
 // keeping others away is the caller's affair.
 func Open(opts Options) (*Engine, error) {
 	opts.setDefaults()
-	if err := opts.FS.MkdirAll(opts.Dir); err != nil {
+	if err := disk.MkdirAllSync(opts.FS, opts.Dir); err != nil {
 		return nil, fmt.Errorf("make the log's folder: %w", err)
-	}
-	if err := opts.FS.SyncDir(filepath.Dir(opts.Dir)); err != nil {
-		return nil, fmt.Errorf("sync the folder above the log's: %w", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	e := &Engine{

@@ -19,12 +19,33 @@ func (l *Log) recover() error {
 	if err := l.list(); err != nil {
 		return err
 	}
+	if err := l.settle(); err != nil {
+		return err
+	}
 	for i := len(l.segments) - 1; i >= 0 && l.last == 0; i-- {
 		if err := l.recoverSegment(i); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// settle makes durable what the kernel still holds of a process that was killed: whatever is read from now on must still
+// be there after the next crash.
+func (l *Log) settle() error {
+	s := l.active()
+	if s == nil {
+		return nil
+	}
+	f, err := l.engine.opts.FS.OpenFile(l.path(s), os.O_RDWR)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	return l.makeDir()
 }
 
 // list finds the log's segments and deletes those that never got their name.

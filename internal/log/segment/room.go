@@ -18,10 +18,11 @@ func (e *Engine) addBytes(n int64) int64 {
 }
 
 // admit counts size bytes that are about to be appended to l, or refuses them with log.ErrFull. Before it refuses, it
-// deletes released history, the oldest first. It needs l's token.
+// deletes released history, the oldest first. A limit leaves room for the header of a segment that the append may begin.
+// It needs l's token.
 func (e *Engine) admit(l *Log, size int64) error {
 	if most := e.opts.LogBytesMax; most > 0 {
-		for l.size()+size > most {
+		for l.size()+size+framesOffset > most {
 			if !l.dropOldest(true) {
 				return e.refuse("log_bytes_max", "the log's limit of %d bytes is reached", most)
 			}
@@ -35,7 +36,7 @@ func (e *Engine) admit(l *Log, size int64) error {
 	}
 	total := e.addBytes(size)
 	if most := e.opts.BytesMax; most > 0 {
-		for ; total > most; total = e.bytes.Load() {
+		for ; total+framesOffset > most; total = e.bytes.Load() {
 			if !e.dropOldest(l) {
 				e.addBytes(-size)
 				return e.refuse("bytes_max", "the limit of %d bytes for all logs is reached", most)
