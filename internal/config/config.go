@@ -119,7 +119,8 @@ type S3 struct {
 	AccessKey          string `key:"access_key" default:"" help:"Access key; empty means the SDK's chain of environment, profiles and roles."`
 	SecretKey          Secret `key:"secret_key" default:"" help:"Secret of s3.access_key."`
 	SessionToken       Secret `key:"session_token" default:"" help:"Session token of s3.access_key, if it is a temporary one."`
-	PathStyle          bool   `key:"path_style" default:"false" help:"Puts the bucket into the path instead of the host name, as most servers other than Amazon's need."`
+	PathStyle          bool   `key:"path_style" default:"false" help:"Puts the bucket into the path instead of the host name; always so when the endpoint is not one of Amazon's."`
+	ACL                string `key:"acl" default:"bucket-owner-full-control" help:"Canned ACL of every object, as the Amazon service sets it; servers and buckets without ACLs need none."`
 	Checksum           string `key:"checksum" default:"when_supported" allowed:"when_supported|when_required" help:"When uploads carry a CRC32; older servers need when_required."`
 	PartBytes          Bytes  `key:"part_bytes" default:"8MiB" min:"5MiB" help:"Size of the parts of a multipart upload."`
 	MultipartThreshold Bytes  `key:"multipart_threshold" default:"16MiB" min:"5MiB" help:"Size from which an object is uploaded in parts."`

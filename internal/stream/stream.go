@@ -62,6 +62,7 @@ type Stream struct {
 	Updated    time.Time               `json:"updated,omitzero"` // of the last effective change; zero before the first
 	Tags       map[string]string       `json:"tags,omitempty"`
 	Encryption Encryption              `json:"encryption"`
+	Discard    bool                    `json:"discard,omitempty"` // its deletion does not wait for what is not delivered
 }
 
 // Document returns the document in force.

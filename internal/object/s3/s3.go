@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -25,7 +26,7 @@ type Options struct {
 	AccessKey    string
 	SecretKey    string
 	SessionToken string
-	PathStyle    bool   // address buckets in the path, not in the host name
+	PathStyle    bool   // address buckets in the path, not in the host name; always with an endpoint that is not Amazon's
 	ACL          string // canned ACL of every object; empty for none
 	ChecksumAll  bool   // send a CRC32 with every object, not only where the protocol requires a checksum
 
@@ -65,10 +66,12 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		settings.Region = "us-east-1"
 	}
 	client := s3.NewFromConfig(settings, func(so *s3.Options) {
-		so.UsePathStyle = o.PathStyle
 		if o.Endpoint != "" {
-			so.BaseEndpoint = aws.String(o.Endpoint)
+			so.BaseEndpoint = &o.Endpoint
 		}
+		// Servers other than Amazon's seldom have a name for each bucket.
+		foreign := so.BaseEndpoint != nil && !strings.Contains(*so.BaseEndpoint, ".amazonaws.com")
+		so.UsePathStyle = o.PathStyle || foreign
 	})
 	return &Store{client: client, options: o}, nil
 }

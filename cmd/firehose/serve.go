@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"firehose/internal/config"
+	"firehose/internal/server"
+)
+
+func runServe(ctx context.Context, args []string) error {
+	print := false
+	switches := []config.Switch{{Name: "print-config", Help: "Print the effective configuration, secrets hidden, and exit.", Set: &print}}
+	c, rest, err := config.Load(args, os.Environ(), switches...)
+	switch {
+	case errors.Is(err, config.ErrHelp):
+		fmt.Print("Runs the service.\n\nUsage: firehose serve [flags]\n\n")
+		return config.Usage(os.Stdout, switches...)
+	case err != nil:
+		return err
+	case len(rest) > 0:
+		return fmt.Errorf("unexpected argument %q", rest[0])
+	case print:
+		return c.Print(os.Stdout)
+	}
+	logger := newLogger(c)
+	s, err := server.Start(ctx, c, logger)
+	if err != nil {
+		return err
+	}
+	failed := s.Wait(ctx)
+	logger.Info("Stopping.", "within", c.ShutdownTimeout.String())
+	ending, cancel := context.WithTimeout(context.Background(), c.ShutdownTimeout)
+	defer cancel()
+	if err := errors.Join(failed, s.Stop(ending)); err != nil {
+		return err
+	}
+	logger.Info("Stopped.")
+	return nil
+}
+
+// newLogger makes the server's logger: text on a terminal, JSON otherwise, to standard error.
+func newLogger(c config.Config) *slog.Logger {
+	var level slog.Level
+	level.UnmarshalText([]byte(c.LogLevel)) // checked when the configuration was loaded
+	options := &slog.HandlerOptions{Level: level}
+	if c.LogFormat == "text" || c.LogFormat == "auto" && terminal(os.Stderr) {
+		return slog.New(slog.NewTextHandler(os.Stderr, options))
+	}
+	return slog.New(slog.NewJSONHandler(os.Stderr, options))
+}
+
+func terminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,166 @@
+// Package api is the product's own door, beside Amazon's: what people and tools ask of the service that Amazon's API has
+// no words for. All paths begin with /v1/. Answers are JSON; an error is {"error": {"code", "message"}}.
+//
+//	POST /v1/streams/{name}:flush   delivers what is open now, and answers when it is delivered
+//	GET  /v1/records?id=ID          says where the record of a RecordId stands
+//
+// With authentication on, requests are signed like those of Amazon's API.
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"firehose/internal/control"
+	"firehose/internal/record"
+	"firehose/internal/sigv4"
+	"firehose/internal/stream"
+)
+
+// Streams is what the door needs of whoever keeps the streams.
+type Streams interface {
+	Find(name string) []stream.Key
+	Flush(ctx context.Context, key stream.Key) error
+	Locate(id record.ID) (control.Location, error)
+}
+
+// Verifier checks who signed a request.
+type Verifier interface {
+	Verify(r *http.Request, body []byte) (sigv4.Identity, error)
+}
+
+// Door answers the paths below /v1/.
+type Door struct {
+	streams  Streams
+	verifier Verifier // nil for no authentication
+	logger   *slog.Logger
+}
+
+// New returns the door to streams. Without a verifier nobody is asked who they are.
+func New(streams Streams, verifier Verifier, logger *slog.Logger) *Door {
+	return &Door{streams: streams, verifier: verifier, logger: logger}
+}
+
+// Register adds the door's paths.
+func (d *Door) Register(mux *http.ServeMux) {
+	mux.HandleFunc("POST /v1/streams/{action}", d.act)
+	mux.HandleFunc("GET /v1/records", d.locate)
+}
+
+// bodyMax is the most that a request's body may have; none needs one.
+const bodyMax = 64 << 10
+
+// failure is an answer that is not a success.
+type failure struct {
+	status  int
+	code    string
+	message string
+}
+
+func (f *failure) Error() string { return f.message }
+
+// act does what the path's last part says: NAME:flush.
+func (d *Door) act(w http.ResponseWriter, r *http.Request) {
+	name, action, _ := strings.Cut(r.PathValue("action"), ":")
+	if action != "flush" {
+		d.answer(w, nil, &failure{http.StatusNotFound, "unknown_action", "the path is /v1/streams/NAME:flush"})
+		return
+	}
+	key, err := d.find(r, name)
+	if err == nil {
+		err = d.streams.Flush(r.Context(), key)
+	}
+	d.answer(w, map[string]string{"stream": name, "status": "delivered"}, err)
+}
+
+// find returns the key of the stream that a request names. Who is verified sees streams of their own account and region;
+// otherwise the query may name account and region, and need not while the name is the only one of its kind.
+func (d *Door) find(r *http.Request, name string) (stream.Key, error) {
+	who, err := d.identify(r)
+	if err != nil {
+		return stream.Key{}, err
+	}
+	if who.Account == "" {
+		who.Account, who.Region = r.URL.Query().Get("account"), r.URL.Query().Get("region")
+	}
+	var found []stream.Key
+	for _, key := range d.streams.Find(name) {
+		if (who.Account == "" || who.Account == key.Account) && (who.Region == "" || who.Region == key.Region) {
+			found = append(found, key)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return stream.Key{}, stream.ErrNotFound
+	case 1:
+		return found[0], nil
+	}
+	return stream.Key{}, &failure{http.StatusConflict, "ambiguous_name", "several accounts or regions have a stream of this name: add ?account=ACCOUNT&region=REGION"}
+}
+
+func (d *Door) identify(r *http.Request) (sigv4.Identity, error) {
+	if d.verifier == nil {
+		return sigv4.Identity{}, nil
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, bodyMax))
+	if err != nil {
+		return sigv4.Identity{}, &failure{http.StatusBadRequest, "bad_body", "the body cannot be read: " + err.Error()}
+	}
+	return d.verifier.Verify(r, body)
+}
+
+func (d *Door) locate(w http.ResponseWriter, r *http.Request) {
+	who, err := d.identify(r)
+	if err != nil {
+		d.answer(w, nil, err)
+		return
+	}
+	// A plus sign of base64 that was not escaped in the query arrives as a space.
+	id, err := record.ParseID(strings.ReplaceAll(r.URL.Query().Get("id"), " ", "+"))
+	if err != nil {
+		d.answer(w, nil, &failure{http.StatusBadRequest, "bad_record_id", err.Error()})
+		return
+	}
+	location, err := d.streams.Locate(id)
+	if err == nil && who.Account != "" && who.Account != location.Stream.Account {
+		err = stream.ErrNotFound
+	}
+	d.answer(w, location, err)
+}
+
+// answer writes a success, or what went wrong.
+func (d *Door) answer(w http.ResponseWriter, success any, err error) {
+	status, body := http.StatusOK, success
+	if err != nil {
+		f := d.failureOf(err)
+		status = f.status
+		body = map[string]any{"error": map[string]string{"code": f.code, "message": f.message}}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(body) // an error here is the client's going away
+}
+
+func (d *Door) failureOf(err error) *failure {
+	var known *failure
+	var unsigned *sigv4.Error
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.As(err, &unsigned):
+		return &failure{http.StatusForbidden, unsigned.Type, unsigned.Message}
+	case errors.Is(err, stream.ErrNotFound):
+		return &failure{http.StatusNotFound, "stream_not_found", "there is no such stream"}
+	case errors.Is(err, stream.ErrNotActive):
+		return &failure{http.StatusConflict, "stream_not_active", "the stream is not active"}
+	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		return &failure{http.StatusGatewayTimeout, "not_delivered_yet", "the records are kept, but they are not delivered yet; see /healthz"}
+	}
+	d.logger.Error("A request failed.", "error", err)
+	return &failure{http.StatusInternalServerError, "internal", "the server's log says what went wrong"}
+}

@@ -1,0 +1,256 @@
+package control
+
+import (
+	"context"
+	"fmt"
+
+	"firehose/internal/stream"
+)
+
+// QuotaError says that an account has all the streams that it may have. It is stream.ErrQuota.
+type QuotaError struct {
+	Quota int
+	Names []string // of the streams, sorted
+}
+
+func (e *QuotaError) Error() string { return fmt.Sprintf("quota of %d streams reached", e.Quota) }
+func (e *QuotaError) Unwrap() error { return stream.ErrQuota }
+
+// Create declares a stream of status CREATING and starts it. Errors: stream.ErrExists, *QuotaError.
+func (c *Control) Create(_ context.Context, s stream.Stream) error {
+	c.mu.Lock()
+	if _, taken := c.streams[s.Key]; taken {
+		c.mu.Unlock()
+		return stream.ErrExists
+	}
+	if err := c.quotaLocked(s.Key); err != nil {
+		c.mu.Unlock()
+		return err
+	}
+	r := newRunning(c, s)
+	r.change.Lock() // nobody changes it before it is in the catalogue
+	defer r.change.Unlock()
+	c.streams[s.Key] = r
+	c.mu.Unlock()
+
+	if err := c.Store.SaveStream(s); err != nil {
+		c.mu.Lock()
+		delete(c.streams, s.Key)
+		c.mu.Unlock()
+		return err
+	}
+	c.tasks.Go("create "+s.Name, func(ctx context.Context) error {
+		r.create(ctx)
+		return nil
+	})
+	return nil
+}
+
+func (c *Control) quotaLocked(key stream.Key) error {
+	var names []string
+	for k := range c.streams {
+		if k.Account == key.Account && k.Region == key.Region {
+			names = append(names, k.Name)
+		}
+	}
+	if len(names) < c.Quota {
+		return nil
+	}
+	return &QuotaError{Quota: c.Quota, Names: names}
+}
+
+// create brings a new stream up. A stream that cannot be made keeps its name until it is deleted.
+func (r *running) create(ctx context.Context) {
+	err := r.bringUp(ctx)
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	r.logger.Error("Creating the stream failed.", "error", err)
+	r.setProblem(err)
+	if !r.started.Load() {
+		err = r.save(func(s *stream.Stream) {
+			s.Status = stream.CreatingFailed
+			s.Failure = &stream.Failure{Type: "UNKNOWN_ERROR", Details: err.Error()}
+		})
+		if err == nil {
+			return
+		}
+	}
+	r.carryOn(ctx, func() {}) // what failed is the catalogue
+}
+
+// Update changes a stream's declaration in one step and returns when what runs has taken it over. An error of change comes
+// back as it is, and nothing is changed. Error: stream.ErrNotFound.
+func (c *Control) Update(ctx context.Context, key stream.Key, change func(*stream.Stream) error) (stream.Stream, error) {
+	r, err := c.get(key)
+	if err != nil {
+		return stream.Stream{}, err
+	}
+	r.change.Lock()
+	defer r.change.Unlock()
+	before := r.declared.Load()
+	s := before.Clone()
+	if err := change(&s); err != nil {
+		return stream.Stream{}, err
+	}
+	if s.Version != before.Version {
+		r.forgetVersions(&s)
+	}
+	if err := c.Store.SaveStream(s); err != nil {
+		return stream.Stream{}, err
+	}
+	r.declared.Store(&s)
+	if s.Version != before.Version && r.started.Load() {
+		if err := r.reconfigure(ctx); err != nil {
+			r.setProblem(err)
+			c.tasks.Go("reconfigure "+key.Name, func(ctx context.Context) error {
+				r.carryOnChange(ctx)
+				return nil
+			})
+			return stream.Stream{}, err
+		}
+	}
+	if s.Encryption.Status != before.Encryption.Status || s.Encryption.KeyARN != before.Encryption.KeyARN {
+		c.tasks.Go("encrypt "+key.Name, func(ctx context.Context) error {
+			r.carryOn(ctx, func() {})
+			return nil
+		})
+	}
+	return s.Clone(), nil
+}
+
+// reconfigure has every delivery take the version in force, and starts those that it adds. The caller holds change.
+func (r *running) reconfigure(ctx context.Context) error {
+	s := r.declared.Load()
+	spec, err := r.compile(s, s.Version)
+	if err != nil {
+		return err
+	}
+	for _, declared := range spec.Deliveries {
+		r.mu.Lock()
+		d, runs := r.deliveries[declared.ID]
+		r.mu.Unlock()
+		if !runs {
+			if err := r.startDelivery(ctx, declared, s.Version); err != nil {
+				return fmt.Errorf("start delivery %s: %w", declared.ID, err)
+			}
+			continue
+		}
+		if d.Status().Version == s.Version {
+			continue
+		}
+		if err := d.Reconfigure(ctx, s.Version); err != nil {
+			return fmt.Errorf("change delivery %s: %w", declared.ID, err)
+		}
+		d.observer.reconfigured(declared)
+	}
+	return nil
+}
+
+// carryOnChange tries until every delivery has taken the version in force.
+func (r *running) carryOnChange(ctx context.Context) {
+	for try := 1; ctx.Err() == nil; try++ {
+		wait(ctx, r.c.Retry.Pause(try, nil))
+		r.change.Lock()
+		err := r.reconfigure(ctx)
+		r.change.Unlock()
+		r.setProblem(err)
+		if err == nil {
+			return
+		}
+	}
+}
+
+// forgetVersions drops the documents that no replay can need.
+func (r *running) forgetVersions(s *stream.Stream) {
+	oldest := s.Version
+	r.mu.Lock()
+	for _, d := range r.deliveries {
+		oldest = min(oldest, d.OldestVersion())
+	}
+	r.mu.Unlock()
+	for version := range s.Documents {
+		if version < oldest && version < r.declared.Load().Version {
+			delete(s.Documents, version)
+		}
+	}
+}
+
+// Delete starts a stream's deletion. What is not delivered yet is delivered first, unless deletion discards or force is
+// true; deleting again with force ends the wait for a destination that is broken. Error: stream.ErrNotFound.
+func (c *Control) Delete(_ context.Context, key stream.Key, force bool) error {
+	r, err := c.get(key)
+	if err != nil {
+		return err
+	}
+	r.change.Lock()
+	defer r.change.Unlock()
+	already := r.declared.Load().Status == stream.Deleting
+	if !already || force {
+		err := r.saveLocked(func(s *stream.Stream) {
+			s.Status = stream.Deleting
+			s.Discard = s.Discard || force || c.Discard
+		})
+		if err != nil {
+			return err
+		}
+	}
+	r.mu.Lock()
+	if force && r.draining != nil {
+		r.draining()
+	}
+	r.mu.Unlock()
+	if already {
+		return nil
+	}
+	c.tasks.Go("delete "+key.Name, func(ctx context.Context) error {
+		r.carryOn(ctx, func() {})
+		return nil
+	})
+	return nil
+}
+
+// remove carries a deletion out. Puts are refused already.
+func (r *running) remove(ctx context.Context) error {
+	r.writer.Wait()
+	if err := r.drain(ctx); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	deliveries := r.deliveries
+	r.mu.Unlock()
+	for _, d := range deliveries {
+		d.stop()
+		<-d.ended
+	}
+	s := r.declared.Load()
+	if err := r.c.Engine.Remove(ctx, logName(s)); err != nil {
+		return err
+	}
+	if err := r.c.Store.RemoveStream(*s); err != nil {
+		return err
+	}
+	r.c.mu.Lock()
+	delete(r.c.streams, r.key)
+	r.c.mu.Unlock()
+	r.c.Metrics.ForgetStream(r.key.Account, r.key.Region, r.key.Name)
+	r.logger.Info("The stream is deleted.")
+	return nil
+}
+
+// drain delivers what is not delivered, unless the deletion discards it.
+func (r *running) drain(ctx context.Context) error {
+	draining, cancel := context.WithCancel(ctx)
+	defer cancel()
+	r.mu.Lock()
+	r.draining = cancel
+	r.mu.Unlock()
+	if r.declared.Load().Discard {
+		return nil
+	}
+	err := r.flush(draining)
+	if err != nil && ctx.Err() == nil && r.declared.Load().Discard {
+		return nil // told meanwhile to discard
+	}
+	return err
+}

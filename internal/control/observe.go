@@ -1,0 +1,142 @@
+package control
+
+import (
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"firehose/internal/batch"
+	"firehose/internal/metric"
+	"firehose/internal/stream"
+	"firehose/internal/verdict"
+)
+
+// observer counts what a delivery does, and passes its failures on to those who asked for diagnostics.
+type observer struct {
+	r          *running
+	d          *delivery
+	logging    atomic.Pointer[stream.Logging]
+	records    prometheus.Counter
+	bytes      prometheus.Counter
+	encoded    prometheus.Counter
+	batches    prometheus.Counter
+	lost       prometheus.Counter
+	seconds    prometheus.Observer
+	batchBytes prometheus.Observer
+}
+
+func (r *running) newObserver(d *delivery, logging stream.Logging) *observer {
+	m := r.c.Metrics
+	labels := []string{r.key.Account, r.key.Region, r.key.Name, d.id, d.kind}
+	o := &observer{
+		r: r, d: d,
+		records:    m.DeliveryRecords.WithLabelValues(labels...),
+		bytes:      m.DeliveryBytes.WithLabelValues(labels...),
+		encoded:    m.DeliveryObjBytes.WithLabelValues(labels...),
+		batches:    m.DeliverySuccess.WithLabelValues(labels...),
+		lost:       m.LostRecords.WithLabelValues(labels...),
+		seconds:    m.DeliverySeconds.WithLabelValues(d.kind),
+		batchBytes: m.BatchBytes.WithLabelValues(d.kind),
+	}
+	o.logging.Store(&logging)
+	return o
+}
+
+// reconfigured takes over what a new version says of diagnostics.
+func (o *observer) reconfigured(spec stream.Delivery) { o.logging.Store(&spec.Logging) }
+
+// Delivered counts a delivered batch.
+func (o *observer) Delivered(b *batch.Batch, encoded int64, took time.Duration) {
+	o.records.Add(float64(b.Records))
+	o.bytes.Add(float64(b.Bytes))
+	o.encoded.Add(float64(encoded))
+	o.batches.Inc()
+	o.seconds.Observe(took.Seconds())
+	o.batchBytes.Observe(float64(b.Bytes))
+}
+
+// Lost counts records that cannot be delivered any more.
+func (o *observer) Lost(records int) { o.lost.Add(float64(records)) }
+
+// Failed counts a failed try and passes it on.
+func (o *observer) Failed(err error) {
+	code := ""
+	if broken := verdict.AsSetUp(err); broken != nil {
+		code = broken.Code
+	}
+	key := o.r.key
+	o.r.c.Metrics.DeliveryFailures.WithLabelValues(key.Account, key.Region, key.Name, o.d.id, o.d.kind, code).Inc()
+	logging := *o.logging.Load()
+	if !logging.Enabled || o.r.c.Diagnose == nil {
+		return
+	}
+	if code == "" {
+		code = "InternalError"
+	}
+	o.r.c.Diagnose(Diagnostic{Stream: key, Version: o.r.declared.Load().Version, Target: o.d.target, Code: code,
+		Message: err.Error(), Logging: logging, Occurred: time.Now()})
+}
+
+// Deliveries returns what metrics ask for.
+func (c *Control) Deliveries() []metric.Delivery {
+	var all []metric.Delivery
+	now := time.Now()
+	for _, r := range c.all() {
+		r.mu.Lock()
+		for _, d := range r.deliveries {
+			s := d.Status()
+			m := metric.Delivery{Account: r.key.Account, Region: r.key.Region, Stream: r.key.Name, ID: d.id, Kind: d.kind, InFlight: s.InFlight}
+			if !s.Oldest.IsZero() {
+				m.FreshnessSeconds = max(0, now.Sub(s.Oldest).Seconds())
+			}
+			m.Broken = s.Problem != nil && verdict.AsSetUp(s.Problem.Err) != nil
+			all = append(all, m)
+		}
+		r.mu.Unlock()
+	}
+	return all
+}
+
+// Problem is something that somebody should know of a stream.
+type Problem struct {
+	Stream   string    `json:"stream"`
+	Account  string    `json:"account"`
+	Region   string    `json:"region"`
+	Delivery string    `json:"delivery,omitempty"`
+	Target   string    `json:"target,omitempty"`
+	Since    time.Time `json:"since,omitzero"`
+	Tries    int       `json:"tries,omitempty"`
+	Code     string    `json:"code,omitempty"`
+	Cause    string    `json:"cause"`
+	Fix      string    `json:"fix,omitempty"`
+}
+
+// Problems returns why records wait, stream by stream.
+func (c *Control) Problems() []Problem {
+	problems := []Problem{}
+	for _, r := range c.all() {
+		p := Problem{Stream: r.key.Name, Account: r.key.Account, Region: r.key.Region}
+		r.mu.Lock()
+		if r.problem != nil {
+			p.Cause = r.problem.Error()
+			problems = append(problems, p)
+		}
+		for _, d := range r.deliveries {
+			found := d.Status().Problem
+			if found == nil {
+				continue
+			}
+			p := p
+			p.Delivery, p.Target, p.Since, p.Tries, p.Cause = d.id, d.target, found.Since, found.Tries, found.Err.Error()
+			var broken *verdict.SetUp
+			if errors.As(found.Err, &broken) {
+				p.Code, p.Fix = broken.Code, broken.Fix
+			}
+			problems = append(problems, p)
+		}
+		r.mu.Unlock()
+	}
+	return problems
+}

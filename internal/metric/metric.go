@@ -1,0 +1,144 @@
+// Package metric names what the service counts. The names are those of the Amazon service's metrics, said the way
+// Prometheus says things; docs/reference/metrics.md lists them, and a test keeps the two in step.
+//
+// No metric carries a byte of a record or a secret in its name or its labels (invariant 5).
+package metric
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics are the counters and gauges that are moved where things happen. What can be asked for at any time (freshness,
+// batches in flight) is collected when it is asked for, by Node.
+type Metrics struct {
+	IncomingRecords  *prometheus.CounterVec // account, region, stream
+	IncomingBytes    *prometheus.CounterVec
+	IncomingRequests *prometheus.CounterVec
+	ThrottledRecords *prometheus.CounterVec
+	Requests         *prometheus.CounterVec   // operation, error
+	RequestSeconds   *prometheus.HistogramVec // operation
+
+	DeliveryRecords  *prometheus.CounterVec // account, region, stream, delivery, destination
+	DeliveryBytes    *prometheus.CounterVec
+	DeliveryObjBytes *prometheus.CounterVec
+	DeliverySuccess  *prometheus.CounterVec
+	DeliveryFailures *prometheus.CounterVec   // and code
+	DeliverySeconds  *prometheus.HistogramVec // destination
+	BatchBytes       *prometheus.HistogramVec // destination
+	LostRecords      *prometheus.CounterVec
+
+	LogAppendedBytes prometheus.Counter
+	LogTrimmedBytes  prometheus.Counter
+	LogSyncSeconds   prometheus.Histogram
+	LogRefusals      *prometheus.CounterVec // reason
+	LogDamagedBlocks prometheus.Counter
+	LogDamagedBytes  prometheus.Counter
+	LogCutTails      prometheus.Counter
+	LogBytes         prometheus.Gauge
+}
+
+var (
+	streamLabels   = []string{"account", "region", "stream"}
+	deliveryLabels = []string{"account", "region", "stream", "delivery", "destination"}
+)
+
+// New makes the metrics and registers them.
+func New(registry prometheus.Registerer) *Metrics {
+	counters := func(name, help string, labels ...string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "firehose_" + name, Help: help}, labels)
+		registry.MustRegister(c)
+		return c
+	}
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Name: "firehose_" + name, Help: help})
+		registry.MustRegister(c)
+		return c
+	}
+	histograms := func(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+		h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "firehose_" + name, Help: help, Buckets: buckets}, labels)
+		registry.MustRegister(h)
+		return h
+	}
+	seconds := prometheus.ExponentialBuckets(0.00025, 2, 18) // 0.25 ms to 33 s
+	syncs := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "firehose_log_sync_seconds",
+		Help: "Time that one sync of the log took.", Buckets: seconds})
+	size := prometheus.NewGauge(prometheus.GaugeOpts{Name: "firehose_log_bytes", Help: "Size of all logs on the disk."})
+	registry.MustRegister(syncs, size)
+
+	return &Metrics{
+		IncomingRecords:  counters("incoming_records_total", "Records that were acknowledged (IncomingRecords).", streamLabels...),
+		IncomingBytes:    counters("incoming_bytes_total", "Bytes of records that were acknowledged (IncomingBytes).", streamLabels...),
+		IncomingRequests: counters("incoming_put_requests_total", "Put requests of which records were acknowledged (IncomingPutRequests).", streamLabels...),
+		ThrottledRecords: counters("throttled_records_total", "Records that were refused with Slow down (ThrottledRecords).", streamLabels...),
+		Requests:         counters("api_requests_total", "Answered requests of the Amazon API; error is empty for success.", "operation", "error"),
+		RequestSeconds:   histograms("api_request_seconds", "Time from the request's arrival to its answer (PutRecordBatch.Latency and others).", seconds, "operation"),
+
+		DeliveryRecords:  counters("delivery_records_total", "Records that were delivered (DeliveryToS3.Records).", deliveryLabels...),
+		DeliveryBytes:    counters("delivery_bytes_total", "Bytes of delivered records as they were put (DeliveryToS3.Bytes).", deliveryLabels...),
+		DeliveryObjBytes: counters("delivery_encoded_bytes_total", "Bytes that were handed to the destination, compressed.", deliveryLabels...),
+		DeliverySuccess:  counters("delivery_batches_total", "Batches that were delivered (DeliveryToS3.Success).", deliveryLabels...),
+		DeliveryFailures: counters("delivery_failures_total", "Tries of a delivery that failed; code names what must be repaired, or is empty.", append(deliveryLabels[:5:5], "code")...),
+		DeliverySeconds:  histograms("delivery_seconds", "Time from cutting a batch to its delivery, all tries together.", seconds, "destination"),
+		BatchBytes:       histograms("batch_bytes", "Size of delivered batches in bytes of records.", prometheus.ExponentialBuckets(1<<10, 4, 9), "destination"),
+		LostRecords:      counters("lost_records_total", "Records that could not be delivered because their block in the log is damaged.", deliveryLabels...),
+
+		LogAppendedBytes: counter("log_appended_bytes_total", "Bytes that were appended to logs."),
+		LogTrimmedBytes:  counter("log_trimmed_bytes_total", "Bytes of delivered history that were dropped from logs."),
+		LogSyncSeconds:   syncs,
+		LogRefusals:      counters("log_refusals_total", "Appends that were refused because there was no room.", "reason"),
+		LogDamagedBlocks: counter("log_damaged_blocks_total", "Blocks of logs that were found damaged and copied to quarantine."),
+		LogDamagedBytes:  counter("log_damaged_bytes_total", "Bytes of damaged blocks."),
+		LogCutTails:      counter("log_cut_tails_total", "Unfinished appends that recovery cut off; nothing in them was acknowledged."),
+		LogBytes:         size,
+	}
+}
+
+// ForgetStream drops what was counted for a stream that is deleted.
+func (m *Metrics) ForgetStream(account, region, name string) {
+	labels := prometheus.Labels{"account": account, "region": region, "stream": name}
+	for _, v := range []*prometheus.CounterVec{m.IncomingRecords, m.IncomingBytes, m.IncomingRequests, m.ThrottledRecords,
+		m.DeliveryRecords, m.DeliveryBytes, m.DeliveryObjBytes, m.DeliverySuccess, m.DeliveryFailures, m.LostRecords} {
+		v.DeletePartialMatch(labels)
+	}
+}
+
+// Delivery is what is asked for of a delivery when metrics are collected.
+type Delivery struct {
+	Account, Region, Stream, ID, Kind string
+	FreshnessSeconds                  float64 // age of the oldest record that is not delivered; 0 for none
+	InFlight                          int
+	Broken                            bool // nothing can be delivered before somebody repairs something
+}
+
+// Node returns a collector of what deliveries are doing.
+func Node(deliveries func() []Delivery) prometheus.Collector { return node{deliveries} }
+
+type node struct{ deliveries func() []Delivery }
+
+var (
+	freshness = prometheus.NewDesc("firehose_delivery_data_freshness_seconds",
+		"Age of the oldest record that is not delivered (DeliveryToS3.DataFreshness); 0 when there is none.", deliveryLabels, nil)
+	inFlight = prometheus.NewDesc("firehose_delivery_batches_in_flight", "Batches that are being delivered.", deliveryLabels, nil)
+	broken   = prometheus.NewDesc("firehose_delivery_broken", "1 when somebody must repair the destination's set-up.", deliveryLabels, nil)
+)
+
+func (n node) Describe(out chan<- *prometheus.Desc) {
+	out <- freshness
+	out <- inFlight
+	out <- broken
+}
+
+func (n node) Collect(out chan<- prometheus.Metric) {
+	for _, d := range n.deliveries() {
+		gauge := func(desc *prometheus.Desc, value float64) {
+			out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, d.Account, d.Region, d.Stream, d.ID, d.Kind)
+		}
+		gauge(freshness, d.FreshnessSeconds)
+		gauge(inFlight, float64(d.InFlight))
+		if d.Broken {
+			gauge(broken, 1)
+		} else {
+			gauge(broken, 0)
+		}
+	}
+}

@@ -1,0 +1,86 @@
+package server
+
+import (
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"firehose/internal/control"
+)
+
+func tlsListener(l net.Listener, c *tls.Config) net.Listener { return tls.NewListener(l, c) }
+
+// serve answers probes at any time, and all else once the doors are open.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/healthz":
+		s.healthz(w)
+		return
+	case "/readyz":
+		s.readyz(w)
+		return
+	case "/metrics":
+		promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}).ServeHTTP(w, r)
+		return
+	}
+	doors := s.doors.Load()
+	if doors == nil || s.stopping.Load() {
+		answerJSON(w, http.StatusServiceUnavailable, map[string]string{"__type": "ServiceUnavailableException", "message": "The server is starting or stopping."})
+		return
+	}
+	doors.ServeHTTP(w, r)
+}
+
+// healthz answers 200 while the process is alive, with what somebody should look at.
+func (s *Server) healthz(w http.ResponseWriter) {
+	answer := struct {
+		Status   string            `json:"status"` // ok, degraded, starting or stopping
+		Problems []control.Problem `json:"problems"`
+	}{Status: "ok", Problems: []control.Problem{}}
+	ctl := s.control.Load()
+	switch {
+	case s.stopping.Load():
+		answer.Status = "stopping"
+	case ctl == nil:
+		answer.Status = "starting"
+	default:
+		if answer.Problems = ctl.Problems(); len(answer.Problems) > 0 {
+			answer.Status = "degraded"
+		}
+	}
+	answerJSON(w, http.StatusOK, answer)
+}
+
+// readyz answers 200 when the node takes and delivers records, and otherwise 503 with the reasons. A destination that
+// is broken is a problem of its stream and no reason to send everybody else's records away.
+func (s *Server) readyz(w http.ResponseWriter) {
+	reasons := []string{}
+	if s.doors.Load() == nil {
+		reasons = append(reasons, "the server is starting")
+	}
+	if s.stopping.Load() {
+		reasons = append(reasons, "the server is stopping")
+	}
+	if reason, refused := s.room.refused(); refused {
+		reasons = append(reasons, fmt.Sprintf("the log refuses puts for want of room (%s)", reason))
+	}
+	status := http.StatusOK
+	if len(reasons) > 0 {
+		status = http.StatusServiceUnavailable
+	}
+	answerJSON(w, status, map[string]any{"ready": len(reasons) == 0, "reasons": reasons})
+}
+
+func answerJSON(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(body) // an error here is the client's going away
+}
+
+// refusedFor is how long a refusal counts when no append has succeeded since.
+const refusedFor = 30 * time.Second
