@@ -46,8 +46,9 @@ type Streams interface {
 	// step. When change returns an error, nothing is stored and that error comes back unchanged.
 	Update(ctx context.Context, key stream.Key, change func(*stream.Stream) error) (stream.Stream, error)
 
-	// Delete starts a stream's deletion: it is DELETING, and later gone. Deleting again is no error.
-	Delete(ctx context.Context, key stream.Key) error
+	// Delete starts a stream's deletion: it is DELETING, and later gone. Deleting again is no error. With force the
+	// deletion does not wait for what is not delivered yet.
+	Delete(ctx context.Context, key stream.Key, force bool) error
 
 	// Put takes records; those that the receipt accepts are durable on return. The records' bytes belong to the caller
 	// again then, whatever came of it. Errors: stream.ErrNotFound, stream.ErrNotActive, ingest.ErrThrottled when

@@ -94,7 +94,7 @@ func (m *memory) Update(_ context.Context, key stream.Key, change func(*stream.S
 	return s.Clone(), nil
 }
 
-func (m *memory) Delete(_ context.Context, key stream.Key) error {
+func (m *memory) Delete(_ context.Context, key stream.Key, _ bool) error {
 	_, err := m.Update(context.Background(), key, func(s *stream.Stream) error {
 		s.Status = stream.Deleting
 		return nil
