@@ -185,7 +185,9 @@ func (c *Control) Delete(_ context.Context, key stream.Key, force bool) error {
 	}
 	r.change.Lock()
 	defer r.change.Unlock()
-	already := r.declared.Load().Status == stream.Deleting
+	status := r.declared.Load().Status
+	already := status == stream.Deleting
+	force = force || status == stream.CreatingFailed // it holds nothing
 	if !already || force {
 		err := r.saveLocked(func(s *stream.Stream) {
 			s.Status = stream.Deleting
@@ -212,9 +214,11 @@ func (c *Control) Delete(_ context.Context, key stream.Key, force bool) error {
 
 // remove carries a deletion out. Puts are refused already.
 func (r *running) remove(ctx context.Context) error {
-	r.writer.Wait()
-	if err := r.drain(ctx); err != nil {
-		return err
+	if r.started.Load() {
+		r.writer.Wait()
+		if err := r.drain(ctx); err != nil {
+			return err
+		}
 	}
 	r.mu.Lock()
 	deliveries := r.deliveries
@@ -230,6 +234,7 @@ func (r *running) remove(ctx context.Context) error {
 	if err := r.c.Store.RemoveStream(*s); err != nil {
 		return err
 	}
+	r.gone = true
 	r.c.mu.Lock()
 	delete(r.c.streams, r.key)
 	r.c.mu.Unlock()

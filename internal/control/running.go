@@ -25,7 +25,9 @@ type running struct {
 	logger   *slog.Logger
 	declared atomic.Pointer[stream.Stream] // as the catalogue has it; never changed in place
 	started  atomic.Bool                   // the fields below are set and puts may come
-	change   sync.Mutex                    // held by whoever changes the stream
+	bringing sync.Mutex                    // held by whoever brings the stream to where its declaration says; taken before change
+	gone     bool                          // the deletion is done; guarded by bringing
+	change   sync.Mutex                    // held by whoever changes the declaration
 
 	log     log.Log
 	writer  *ingest.Writer
@@ -75,9 +77,14 @@ func (r *running) carryOn(ctx context.Context, first func()) {
 
 // bringUp makes one try.
 func (r *running) bringUp(ctx context.Context) error {
+	r.bringing.Lock()
+	defer r.bringing.Unlock()
 	s := r.declared.Load()
-	if s.Status == stream.CreatingFailed {
+	if r.gone || s.Status == stream.CreatingFailed {
 		return nil
+	}
+	if s.Status == stream.Deleting && s.Discard {
+		return r.remove(ctx) // whether it can start or not
 	}
 	if err := r.start(ctx); err != nil {
 		return err
