@@ -79,7 +79,7 @@ func (l *Log) write(bodies [][]byte, size int64) (uint64, int64, error) {
 	frames := slices.Grow((*buffer)[:0], int(size))
 	first, next, at := l.next, l.next, l.now()
 	for _, body := range bodies {
-		frames = appendFrame(frames, l.salt, next, at, body)
+		frames = appendFrame(frames, l.seed, next, at, body)
 		next++
 	}
 	*buffer = frames
@@ -159,7 +159,7 @@ func (l *Log) begin() error {
 	if err := fsys.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	salt, err := l.create(temp, s)
+	seed, err := l.create(temp, s)
 	if err == nil {
 		err = fsys.Rename(temp, path)
 	}
@@ -172,7 +172,7 @@ func (l *Log) begin() error {
 		return err
 	}
 	l.rested()
-	l.salt, l.fresh = salt, false
+	l.seed, l.fresh = seed, false
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -186,7 +186,7 @@ func (l *Log) begin() error {
 	return nil
 }
 
-// create writes a segment's header to a new file and returns the segment's salt.
+// create writes a segment's header to a new file and returns its seed.
 func (l *Log) create(path string, s *segment) (uint32, error) {
 	w, err := l.engine.opts.FS.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 	if err != nil {
@@ -195,11 +195,11 @@ func (l *Log) create(path string, s *segment) (uint32, error) {
 	defer w.Close()
 	var random [4]byte
 	rand.Read(random[:]) // never fails
-	salt := binary.BigEndian.Uint32(random[:])
-	if _, err := w.WriteAt(fileHeader{salt: salt, base: s.base, time: s.began}.encode(), 0); err != nil {
+	h := fileHeader{salt: binary.BigEndian.Uint32(random[:]), base: s.base, time: s.began}
+	if _, err := w.WriteAt(h.encode(), 0); err != nil {
 		return 0, err
 	}
-	return salt, l.sync(w)
+	return h.seed(), l.sync(w)
 }
 
 // makeDir makes the log's folder, and makes its name and all names in it durable.

@@ -15,7 +15,7 @@ import (
 )
 
 func TestTornTailIsCut(t *testing.T) {
-	frame := func(r *rig) []byte { return appendFrame(nil, r.l.salt, 4, r.l.clock, []byte("never acknowledged")) }
+	frame := func(r *rig) []byte { return appendFrame(nil, r.l.seed, 4, r.l.clock, []byte("never acknowledged")) }
 	check := func(name string, quarantined bool, tail func(r *rig) []byte) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, Options{})
@@ -56,10 +56,10 @@ func TestTornTailIsCut(t *testing.T) {
 	check("one zero", false, func(r *rig) []byte { return make([]byte, 1) })
 	check("garbage", true, func(r *rig) []byte { return bytes.Repeat([]byte("garbage"), 3000) })
 	check("frame of another segment", true, func(r *rig) []byte {
-		return appendFrame(nil, r.l.salt+1, 4, r.l.clock, []byte("deleted long ago"))
+		return appendFrame(nil, r.l.seed+1, 4, r.l.clock, []byte("deleted long ago"))
 	})
 	check("old frame again", true, func(r *rig) []byte {
-		return appendFrame(nil, r.l.salt, 2, r.l.clock, []byte("b"))
+		return appendFrame(nil, r.l.seed, 2, r.l.clock, []byte("b"))
 	})
 }
 

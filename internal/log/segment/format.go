@@ -57,6 +57,11 @@ func (h fileHeader) encode() []byte {
 	return append(b, b...)
 }
 
+// seed returns the checksum of the salt, with which those of the segment's frame headers begin.
+func (h fileHeader) seed() uint32 {
+	return crc32.Checksum(binary.BigEndian.AppendUint32(nil, h.salt), castagnoli)
+}
+
 // decodeFileHeader reads the first copy of the two that is whole. A missing copy counts as damaged.
 func decodeFileHeader(b []byte) (fileHeader, error) {
 	for len(b) >= fileHeaderSize {
@@ -88,21 +93,21 @@ type frameHeader struct {
 }
 
 // appendFrame appends a frame, header and body, to dst.
-func appendFrame(dst []byte, salt uint32, number uint64, time int64, body []byte) []byte {
+func appendFrame(dst []byte, seed uint32, number uint64, time int64, body []byte) []byte {
 	start := len(dst)
 	dst = append(dst, frameMagic...)
 	dst = binary.BigEndian.AppendUint32(dst, uint32(len(body)))
 	dst = binary.BigEndian.AppendUint64(dst, number)
 	dst = binary.BigEndian.AppendUint64(dst, uint64(time))
 	dst = binary.BigEndian.AppendUint32(dst, crc32.Checksum(body, castagnoli))
-	dst = binary.BigEndian.AppendUint32(dst, headerCRC(salt, dst[start:]))
+	dst = binary.BigEndian.AppendUint32(dst, crc32.Update(seed, castagnoli, dst[start:]))
 	return append(dst, body...)
 }
 
 // decodeFrameHeader reads a frame's header and says whether it is one.
-func decodeFrameHeader(b []byte, salt uint32) (frameHeader, bool) {
+func decodeFrameHeader(b []byte, seed uint32) (frameHeader, bool) {
 	if len(b) < frameHeaderSize || string(b[:4]) != string(frameMagic) ||
-		binary.BigEndian.Uint32(b[28:]) != headerCRC(salt, b[:28]) {
+		binary.BigEndian.Uint32(b[28:]) != crc32.Update(seed, castagnoli, b[:28]) {
 		return frameHeader{}, false
 	}
 	h := frameHeader{
@@ -116,12 +121,6 @@ func decodeFrameHeader(b []byte, salt uint32) (frameHeader, bool) {
 
 // size returns the length of the whole frame.
 func (h frameHeader) size() int64 { return frameHeaderSize + int64(h.length) }
-
-func headerCRC(salt uint32, b []byte) uint32 {
-	var s [4]byte
-	binary.BigEndian.PutUint32(s[:], salt)
-	return crc32.Update(crc32.Checksum(s[:], castagnoli), castagnoli, b)
-}
 
 // fileName returns the name of the segment whose first entry has the number base.
 func fileName(base uint64) string { return fmt.Sprintf("%020d%s", base, segmentExtension) }

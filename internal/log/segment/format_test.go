@@ -21,10 +21,11 @@ func reseal(h []byte) {
 }
 
 func TestLayoutIsGolden(t *testing.T) {
-	b := fileHeader{salt: 0x01020304, base: 7, time: 1_800_000_000_000_000_001}.encode()
-	b = appendFrame(b, 0x01020304, 7, 1_800_000_000_000_000_002, []byte("first body"))
-	b = appendFrame(b, 0x01020304, 8, 1_800_000_000_000_000_002, nil)
-	b = appendFrame(b, 0x01020304, 10, 1_800_000_000_000_000_003, []byte{0xF1, 'F', 'H', 1})
+	h := fileHeader{salt: 0x01020304, base: 7, time: 1_800_000_000_000_000_001}
+	b := h.encode()
+	b = appendFrame(b, h.seed(), 7, 1_800_000_000_000_000_002, []byte("first body"))
+	b = appendFrame(b, h.seed(), 8, 1_800_000_000_000_000_002, nil)
+	b = appendFrame(b, h.seed(), 10, 1_800_000_000_000_000_003, []byte{0xF1, 'F', 'H', 1})
 
 	golden := filepath.Join("testdata", "segment-v1.hex")
 	if *update {
@@ -64,10 +65,10 @@ func TestHeadersReadBack(t *testing.T) {
 }
 
 // scanAll walks over a segment's bytes and checks what must hold whatever they are.
-func scanAll(t *testing.T, b []byte, salt uint32, chunk int64) (entries []item) {
+func scanAll(t *testing.T, b []byte, seed uint32, chunk int64) (entries []item) {
 	buffer := make([]byte, 0, 64)
 	s := scanner{
-		file: bytes.NewReader(b), salt: salt, off: framesOffset, size: int64(len(b)), expect: 1, limit: unlimited,
+		file: bytes.NewReader(b), seed: seed, off: framesOffset, size: int64(len(b)), expect: 1, limit: unlimited,
 		buffer: &buffer, chunk: chunk,
 	}
 	for at, number := s.off, uint64(0); ; {
@@ -91,7 +92,7 @@ func scanAll(t *testing.T, b []byte, salt uint32, chunk int64) (entries []item) 
 		if it.number <= number {
 			t.Fatalf("entry %d after %d", it.number, number)
 		}
-		if want := appendFrame(nil, salt, it.number, it.time, it.body); !bytes.Equal(want, b[it.off:it.end]) {
+		if want := appendFrame(nil, seed, it.number, it.time, it.body); !bytes.Equal(want, b[it.off:it.end]) {
 			t.Fatalf("entry %d is not what stands in the file", it.number)
 		}
 		number = it.number
@@ -106,12 +107,12 @@ func FuzzScan(f *testing.F) {
 	f.Add([]byte{}, uint16(0))
 	f.Add([]byte{0, 80, 1, 1, 2, 3}, uint16(100))
 	f.Add([]byte{0, 100, 0, 0, 140, 0xF1, 0, 141, 'F'}, uint16(1))
-	const salt = 42
-	b := fileHeader{salt: salt, base: 1, time: 1}.encode()
+	h := fileHeader{salt: 42, base: 1, time: 1}
+	b, seed := h.encode(), h.seed()
 	ends := []int{len(b)}
-	nested := appendFrame(nil, salt+1, 1000, 1, []byte("a frame of another segment"))
+	nested := appendFrame(nil, seed+1, 1000, 1, []byte("a frame of another segment"))
 	for i, body := range [][]byte{[]byte("one"), nil, nested, bytes.Repeat([]byte("x"), 300), frameMagic, []byte("last")} {
-		b = appendFrame(b, salt, uint64(i+1), 1, body)
+		b = appendFrame(b, seed, uint64(i+1), 1, body)
 		ends = append(ends, len(b))
 	}
 	f.Fuzz(func(t *testing.T, edits []byte, cut uint16) {
@@ -122,7 +123,7 @@ func FuzzScan(f *testing.F) {
 			}
 		}
 		damaged = damaged[:len(b)-int(cut)%(len(b)-framesOffset)]
-		got := scanAll(t, damaged, salt, 64)
+		got := scanAll(t, damaged, seed, 64)
 		for i := range ends[1:] {
 			from, to := ends[i], ends[i+1]
 			whole := to <= len(damaged) && bytes.Equal(b[from:to], damaged[from:to])

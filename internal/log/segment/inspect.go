@@ -94,7 +94,7 @@ func inspectSegment(fsys disk.FS, root, name string, s *segment, limit uint64) (
 	report.Began = toTime(h.time)
 	buffer := make([]byte, 0, readSize)
 	sc := scanner{
-		file: f, salt: h.salt, off: framesOffset, size: s.size, expect: s.base, limit: limit,
+		file: f, seed: h.seed(), off: framesOffset, size: s.size, expect: s.base, limit: limit,
 		buffer: &buffer, chunk: readSize,
 	}
 	var lost []item

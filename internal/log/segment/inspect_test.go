@@ -51,6 +51,15 @@ func TestInspectReportsSegmentsAndDamage(t *testing.T) {
 	}
 	check(1, 4, 2, 5, 6, 1, 9)
 
+	// A whole frame whose fdatasync failed: the next segment has its number.
+	h, err := decodeFileHeader(readFile(t, r.fs, r.file(4)))
+	r.must(err)
+	r.edit(4, func(b []byte) []byte {
+		return appendFrame(b[:len(b)-len("abandoned")], h.seed(), 7, r.now.UnixNano(), []byte("refused"))
+	})
+	inspect()
+	check(1, 4, 2, 5, 6, 1, frameHeaderSize+int64(len("refused")))
+
 	stop := errors.New("stop")
 	if err := Inspect(r.fs, r.opts.Dir, func(Report) error { return stop }); err != stop {
 		t.Errorf("ended with %v", err)

@@ -29,7 +29,7 @@ type Log struct {
 	token  chan struct{}
 
 	w     disk.File // the active segment, nil while the log rests
-	salt  uint32    // of the active segment
+	seed  uint32    // of the active segment
 	fresh bool      // the active segment takes no more; the next append begins another
 	made  bool      // the folder is there, durably
 	busy  bool      // w was used since the last sweep

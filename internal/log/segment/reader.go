@@ -102,7 +102,7 @@ func (r *reader) open(s stretch) error {
 	}
 	r.file, r.seg, r.marked = f, s.seg, s.start.off
 	r.scan = scanner{
-		file: f, salt: h.salt, off: s.start.off, size: s.size, expect: s.start.number, limit: s.limit, from: r.next,
+		file: f, seed: h.seed(), off: s.start.off, size: s.size, expect: s.start.number, limit: s.limit, from: r.next,
 		buffer: r.log.engine.buffers.get(), chunk: readSize,
 	}
 	return nil

@@ -48,7 +48,7 @@ func TestReaderSeesOnlyWhatIsDurable(t *testing.T) {
 	r := newRig(t, Options{})
 	r.append("a")
 	r.must(r.l.prepare(1))
-	_, err := r.l.w.WriteAt(appendFrame(nil, r.l.salt, 2, r.l.clock, []byte("not yet")), r.l.active().size)
+	_, err := r.l.w.WriteAt(appendFrame(nil, r.l.seed, 2, r.l.clock, []byte("not yet")), r.l.active().size)
 	r.must(err)
 	r.wantRead("1=a ")
 	r.append("b")

@@ -108,7 +108,7 @@ func (l *Log) recoverSegment(i int) error {
 	if !active {
 		return nil
 	}
-	l.salt, l.next = h.salt, max(s.base, found.next)
+	l.seed, l.next = h.seed(), max(s.base, found.next)
 	for _, it := range found.damaged {
 		l.damaged(f, s, it)
 	}
@@ -137,7 +137,7 @@ func (e *end) keep(it item) {
 func (l *Log) findEnd(f io.ReaderAt, h fileHeader, s *segment, limit uint64) (end, error) {
 	buffer := l.engine.buffers.get()
 	defer l.engine.buffers.put(buffer)
-	sc := scanner{file: f, salt: h.salt, off: framesOffset, size: s.size, expect: s.base, limit: limit, buffer: buffer}
+	sc := scanner{file: f, seed: h.seed(), off: framesOffset, size: s.size, expect: s.base, limit: limit, buffer: buffer}
 
 	found, settled := end{end: framesOffset}, end{end: framesOffset}
 	tail := mark{s.base, framesOffset}

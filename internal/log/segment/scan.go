@@ -44,7 +44,7 @@ func (p *buffers) put(b *[]byte) {
 // damaged header the scanner looks for the next header that is whole and has a number that may stand there.
 type scanner struct {
 	file   io.ReaderAt
-	salt   uint32
+	seed   uint32
 	off    int64  // where the next frame begins
 	size   int64  // where reading ends
 	expect uint64 // lowest number the next frame may have
@@ -104,7 +104,7 @@ func (s *scanner) header(off int64) (frameHeader, bool, error) {
 	if err != nil {
 		return frameHeader{}, false, err
 	}
-	h, ok := decodeFrameHeader(b, s.salt)
+	h, ok := decodeFrameHeader(b, s.seed)
 	return h, ok && h.number >= s.expect && h.size() <= s.size-off, nil
 }
 
