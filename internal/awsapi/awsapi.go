@@ -70,7 +70,7 @@ type Options struct {
 	BytesMax    int64             // memory of the requests in flight; 0 for 256 MiB; more get "Slow down."
 	RequestsMax int               // requests in flight; 0 for 1,000; more get "Slow down."
 	Logger      *slog.Logger      // nil for slog.Default
-	Observe     func(Observation) // called after each answer, by several goroutines at once; may be nil
+	Observe     func(Observation) // called before each answer is written, by several goroutines at once; may be nil
 	Now         func() time.Time  // nil for time.Now
 }
 

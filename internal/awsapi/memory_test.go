@@ -154,6 +154,7 @@ type door struct {
 	*testing.T
 	memory *memory
 	now    time.Time
+	mu     sync.Mutex
 	seen   []Observation
 	server *httptest.Server
 	client *firehose.Client
@@ -163,8 +164,12 @@ func newDoor(t *testing.T, set ...func(*Options)) *door {
 	d := &door{T: t, memory: newMemory(), now: testTime}
 	options := Options{
 		Account: testAccount, Region: testRegion, Quota: d.memory.quota,
-		Now:     func() time.Time { return d.now },
-		Observe: func(o Observation) { d.seen = append(d.seen, o) },
+		Now: func() time.Time { return d.now },
+		Observe: func(o Observation) {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.seen = append(d.seen, o)
+		},
 	}
 	for _, s := range set {
 		s(&options)

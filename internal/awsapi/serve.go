@@ -75,10 +75,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.seen.Error, status, answer = failure.Type, failure.status(), failure.body()
 	}
 	header.Set("Content-Length", strconv.Itoa(len(answer)))
-	w.WriteHeader(status)
-	w.Write(answer) // an error here is the client's going away, and the records are durable all the same
 	c.seen.Duration = h.Now().Sub(start)
 	h.Observe(c.seen)
+	w.WriteHeader(status)
+	w.Write(answer) // an error here is the client's going away, and the records are durable all the same
 }
 
 // guard keeps a panic from ending the process: it is logged with its stack, and answered.

@@ -71,8 +71,8 @@ func (d *decoder) value(s *Shape) (any, error) {
 		return d.list(s, kind)
 	case Boolean:
 		if kind == jsontext.KindTrue || kind == jsontext.KindFalse {
-			token, err := d.json.ReadToken()
-			return token.Bool(), err
+			_, err := d.json.ReadToken()
+			return kind == jsontext.KindTrue, err
 		}
 	case Integer, Double, Timestamp:
 		return d.number(s, kind)

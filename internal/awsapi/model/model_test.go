@@ -183,6 +183,7 @@ func TestDecodeSaysWhatHasTheWrongType(t *testing.T) {
 	refuse("ListDeliveryStreams", `{"Limit":3000000000}`, "NUMBER_VALUE can not be converted to Integer at 'limit'")
 	refuse("ListDeliveryStreams", `{"Limit":1e999}`, "NUMBER_VALUE can not be converted to Integer at 'limit'")
 	refuse("DeleteDeliveryStream", `{"AllowForceDelete":"true"}`, "STRING_VALUE can not be converted to Boolean at 'allowForceDelete'")
+	refuse("DeleteDeliveryStream", `{"AllowForceDelete":tru`, "The request body is not valid JSON")
 	refuse("PutRecord", `{"Record":{"Data":"AAE"}}`, "The value at 'record.data' is not base64.")
 	refuse("PutRecord", `{"Record":{"Data":"AA\nE="}}`, "The value at 'record.data' is not base64.")
 }
