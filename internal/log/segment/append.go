@@ -84,7 +84,7 @@ func (l *Log) write(bodies [][]byte, size int64) (uint64, int64, error) {
 	}
 	*buffer = frames
 
-	if _, err := l.w.WriteAt(frames, l.active().size); err != nil {
+	if _, err := l.w.WriteAt(frames, l.active.size); err != nil {
 		l.undo()
 		return 0, 0, err
 	}
@@ -106,7 +106,7 @@ func (l *Log) sync(f disk.File) error {
 // prepare sees to it that the active segment is open and takes size more bytes.
 func (l *Log) prepare(size int64) error {
 	l.busy = true
-	s := l.active()
+	s := l.active
 	if s == nil || l.fresh || s.size > framesOffset && s.size+size > l.engine.opts.SegmentSizeMax {
 		if err := l.begin(); err != nil {
 			return err
@@ -115,7 +115,7 @@ func (l *Log) prepare(size int64) error {
 	if l.w != nil {
 		return nil
 	}
-	w, err := l.engine.opts.FS.OpenFile(l.path(l.active()), os.O_RDWR)
+	w, err := l.engine.opts.FS.OpenFile(l.path(l.active), os.O_RDWR)
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func (l *Log) prepare(size int64) error {
 
 // undo takes back a write that failed half way, durably, so that not even a crash brings back a part of it.
 func (l *Log) undo() {
-	err := l.w.Truncate(l.active().size)
+	err := l.w.Truncate(l.active.size)
 	if err == nil {
 		err = l.sync(l.w)
 	}
@@ -137,8 +137,8 @@ func (l *Log) undo() {
 // abandon leaves the active segment as it is at its last good length. Without a fresh one after it, a crash might bring
 // back what was refused, so one is begun at once; if that fails, by the next append.
 func (l *Log) abandon(reason error) {
-	l.engine.opts.Logger.Warn("segment abandoned", "log", l.name, "file", fileName(l.active().base), "error", reason)
-	l.w.Truncate(l.active().size) // only helps if it happens to reach the disk
+	l.engine.opts.Logger.Warn("segment abandoned", "log", l.name, "file", fileName(l.active.base), "error", reason)
+	l.w.Truncate(l.active.size) // only helps if it happens to reach the disk
 	l.rested()
 	l.fresh = true
 	if err := l.begin(); err != nil {
@@ -176,7 +176,9 @@ func (l *Log) begin() error {
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if old := l.active(); old != nil && old.base == s.base {
+	old := l.active
+	l.active = s
+	if old != nil && old.base == s.base {
 		l.segments[len(l.segments)-1] = s
 		return nil
 	}

@@ -2,6 +2,7 @@ package segment
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -14,14 +15,12 @@ import (
 	"firehose/internal/log"
 )
 
+var seeds = flag.Uint64("seeds", 200, "random histories that TestCrashesLoseNothingAcknowledged runs through")
+
 // TestCrashesLoseNothingAcknowledged runs random histories of appends, faults, clock steps, trims, restarts and crashes
 // and compares each state after a start with what was promised.
 func TestCrashesLoseNothingAcknowledged(t *testing.T) {
-	seeds := uint64(600)
-	if testing.Short() {
-		seeds = 150
-	}
-	for seed := range seeds {
+	for seed := range *seeds {
 		h := &history{
 			rig: newRig(t, Options{SegmentSizeMax: 3000, Retention: time.Hour}), rand: rand.New(rand.NewPCG(seed, 7)), seed: seed,
 			known: map[uint64]known{}, refused: map[string]bool{},

@@ -156,10 +156,13 @@ func (e *Engine) claim(name string, open bool) (*Log, error) {
 	return l, nil
 }
 
-func (e *Engine) forget(name string) {
+// forget gives a name free that is claimed, or that belongs to l.
+func (e *Engine) forget(name string, l *Log) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	delete(e.logs, name)
+	if e.logs[name] == l {
+		delete(e.logs, name)
+	}
 }
 
 // Remove implements log.Engine. What is in quarantine stays.
@@ -171,7 +174,7 @@ func (e *Engine) Remove(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("remove log %s: %w", name, err)
 	}
-	defer e.forget(name)
+	defer e.forget(name, nil)
 	if l != nil {
 		l.shut()
 	}

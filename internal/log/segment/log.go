@@ -36,7 +36,8 @@ type Log struct {
 	clock int64     // the newest time given to anybody
 
 	mu       sync.Mutex
-	segments []*segment // by number; the last is the active one
+	segments []*segment // by number
+	active   *segment   // the last of them, nil if there is none
 	bytes    int64
 	next     uint64 // number of the next entry
 	last     uint64 // number of the newest entry that can be read, 0 if none can
@@ -74,14 +75,6 @@ func newLog(e *Engine, name string) *Log {
 }
 
 func (l *Log) path(s *segment) string { return filepath.Join(l.dir, fileName(s.base)) }
-
-// active returns the newest segment, nil if there is none. It needs the token or the mutex.
-func (l *Log) active() *segment {
-	if len(l.segments) == 0 {
-		return nil
-	}
-	return l.segments[len(l.segments)-1]
-}
 
 // lock takes the token.
 func (l *Log) lock(ctx context.Context) error {
@@ -183,7 +176,7 @@ func (l *Log) Release(before uint64) {
 // Close implements log.Log. It waits for an append that is under way.
 func (l *Log) Close() error {
 	if l.shut() {
-		l.engine.forget(l.name)
+		l.engine.forget(l.name, l)
 	}
 	return nil
 }
@@ -231,7 +224,7 @@ func (l *Log) rested() {
 func (l *Log) publish(size int64, first, next uint64, at int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := l.active()
+	s := l.active
 	s.note(first, s.size)
 	s.size += size
 	l.bytes += size

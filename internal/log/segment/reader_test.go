@@ -48,7 +48,7 @@ func TestReaderSeesOnlyWhatIsDurable(t *testing.T) {
 	r := newRig(t, Options{})
 	r.append("a")
 	r.must(r.l.prepare(1))
-	_, err := r.l.w.WriteAt(appendFrame(nil, r.l.seed, 2, r.l.clock, []byte("not yet")), r.l.active().size)
+	_, err := r.l.w.WriteAt(appendFrame(nil, r.l.seed, 2, r.l.clock, []byte("not yet")), r.l.active.size)
 	r.must(err)
 	r.wantRead("1=a ")
 	r.append("b")
@@ -56,16 +56,16 @@ func TestReaderSeesOnlyWhatIsDurable(t *testing.T) {
 }
 
 func TestReadersOfLargeEntriesStartAnywhere(t *testing.T) {
-	r := newRig(t, Options{SegmentSizeMax: 20 << 20})
-	const entries = 300
-	body := bytes.Repeat([]byte("0123456789abcdef"), 10<<10)
+	r := newRig(t, Options{SegmentSizeMax: 5 << 20})
+	const entries = 100
+	body := bytes.Repeat([]byte("0123456789abcdef"), 5<<10)
 	for range entries {
 		_, _, err := r.l.Append(t.Context(), body)
 		r.must(err)
 	}
 	check := func() {
 		t.Helper()
-		for n := uint64(1); n <= entries; n += 13 {
+		for n := uint64(1); n <= entries; n += 7 {
 			reader := r.l.Read(n)
 			e, err := reader.Next()
 			if err != nil || e.Number != n || !bytes.Equal(e.Body, body) {
@@ -75,7 +75,7 @@ func TestReadersOfLargeEntriesStartAnywhere(t *testing.T) {
 		}
 	}
 	check()
-	if n := len(r.l.active().marks); n == 0 {
+	if n := len(r.l.active.marks); n == 0 {
 		t.Fatal("no marks after appends")
 	}
 	r.reopen()

@@ -33,7 +33,7 @@ func (l *Log) recover() error {
 // settle makes durable what the kernel still holds of a process that was killed: whatever is read from now on must still
 // be there after the next crash.
 func (l *Log) settle() error {
-	s := l.active()
+	s := l.active
 	if s == nil {
 		return nil
 	}
@@ -74,6 +74,7 @@ func (l *Log) list() error {
 		}
 		l.segments = append(l.segments, &segment{base: base, size: info.Size()})
 		l.bytes += info.Size()
+		l.active = l.segments[len(l.segments)-1]
 	}
 	l.engine.addBytes(l.bytes)
 	return nil

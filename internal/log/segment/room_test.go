@@ -159,7 +159,7 @@ func TestReserveRefusesBeforeTheDiskIsFull(t *testing.T) {
 
 func TestIdleLogsKeepNoFileOpen(t *testing.T) {
 	r := newRig(t, Options{})
-	const logs = 1000
+	const logs = 100
 	var list []log.Log
 	for i := range logs {
 		l, err := r.e.Open(t.Context(), fmt.Sprintf("%032x/0", i))
