@@ -93,7 +93,7 @@ func (c *Control) Update(ctx context.Context, key stream.Key, change func(*strea
 	if err := change(&s); err != nil {
 		return stream.Stream{}, err
 	}
-	if s.Version != before.Version {
+	if s.Version != before.Version && r.started.Load() {
 		r.forgetVersions(&s)
 	}
 	if err := c.Store.SaveStream(s); err != nil {

@@ -36,6 +36,9 @@ func (d *Delivery) Flush(ctx context.Context) error {
 	_, end := d.Log.Ends()
 	p := record.Position{Block: end}
 	err := d.order(ctx, func() (bool, error) {
+		if p.Before(d.cutting.at) {
+			p = d.cutting.at // the open batch holds what is before it, and can only be cut behind that
+		}
 		return false, d.change(func(s *State) bool {
 			if !d.next.Before(p) {
 				return false // everything before p is in flight or delivered already

@@ -1,11 +1,13 @@
 package server
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -32,6 +34,13 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if doors == nil || s.stopping.Load() {
 		answerJSON(w, http.StatusServiceUnavailable, map[string]string{"__type": "ServiceUnavailableException", "message": "The server is starting or stopping."})
 		return
+	}
+	if strings.HasPrefix(r.URL.Path, "/v1/") {
+		// Such a request may wait for a delivery; stopping must not wait with it.
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		defer context.AfterFunc(s.ending, cancel)()
+		r = r.WithContext(ctx)
 	}
 	doors.ServeHTTP(w, r)
 }

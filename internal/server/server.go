@@ -55,6 +55,8 @@ type Server struct {
 	doors    atomic.Pointer[http.ServeMux]   // nil while starting
 	control  atomic.Pointer[control.Control] // nil while starting
 	stopping atomic.Bool
+	ending   context.Context // cancelled when stopping begins
+	end      context.CancelFunc
 	started  time.Time
 	stops    []stop // of the parts that are started, in order
 }
@@ -70,6 +72,7 @@ func Start(ctx context.Context, c config.Config, logger *slog.Logger) (*Server, 
 	s := &Server{config: c, logger: logger, registry: prometheus.NewRegistry(), served: make(chan error, 1), started: time.Now()}
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s.metrics = metric.New(s.registry)
+	s.ending, s.end = context.WithCancel(context.Background())
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.Stop(ctx))
 	}
@@ -202,6 +205,7 @@ func (s *Server) Wait(ctx context.Context) error {
 // not delivered stays in the log.
 func (s *Server) Stop(ctx context.Context) error {
 	s.stopping.Store(true)
+	s.end()
 	var all error
 	// The parts were started in the order listen, state, log, streams; requests end first, then the others in reverse.
 	order := make([]stop, 0, len(s.stops))
