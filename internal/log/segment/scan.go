@@ -67,32 +67,32 @@ type item struct {
 
 // next returns the next item, or io.EOF. After any other error the same item is tried again.
 func (s *scanner) next() (item, error) {
-	for s.off < s.size {
-		h, ok, err := s.header(s.off)
+	if s.off >= s.size {
+		return item{}, io.EOF
+	}
+	h, ok, err := s.header(s.off)
+	if err != nil {
+		return item{}, err
+	}
+	if !ok {
+		return s.skipDamaged()
+	}
+	if h.number >= s.limit {
+		return item{}, io.EOF
+	}
+	it := item{frameHeader: h, off: s.off, end: s.off + h.size()}
+	if h.number >= s.from {
+		frame, err := s.window(s.off, h.size())
 		if err != nil {
 			return item{}, err
 		}
-		if !ok {
-			return s.skipDamaged()
+		it.body = frame[frameHeaderSize:h.size()]
+		if crc32.Checksum(it.body, castagnoli) != h.bodyCRC {
+			it.body, it.damaged, it.lost = nil, true, h.number+1
 		}
-		if h.number >= s.limit {
-			break
-		}
-		it := item{frameHeader: h, off: s.off, end: s.off + h.size()}
-		if h.number >= s.from {
-			frame, err := s.window(s.off, h.size())
-			if err != nil {
-				return item{}, err
-			}
-			it.body = frame[frameHeaderSize:h.size()]
-			if crc32.Checksum(it.body, castagnoli) != h.bodyCRC {
-				it.body, it.damaged, it.lost = nil, true, h.number+1
-			}
-		}
-		s.off, s.expect = it.end, h.number+1
-		return it, nil
 	}
-	return item{}, io.EOF
+	s.off, s.expect = it.end, h.number+1
+	return it, nil
 }
 
 // header reads the header at off. It is none if its number cannot stand there or its frame is not wholly in the file.
