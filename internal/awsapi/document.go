@@ -31,10 +31,21 @@ func parseDocument(text []byte) (document, error) {
 	if err := json.Unmarshal(text, &d); err != nil {
 		return document{}, fmt.Errorf("read document: %w", err)
 	}
-	if d.Destination.ExtendedS3DestinationDescription == nil {
+	s3 := d.Destination.ExtendedS3DestinationDescription
+	if s3 == nil {
 		return document{}, fmt.Errorf("read document: it has no S3 destination")
 	}
+	if !complete(reduced(s3)) || s3.S3BackupDescription != nil && !complete(s3.S3BackupDescription) {
+		return document{}, fmt.Errorf("read document: its S3 destination is not complete")
+	}
 	return d, nil
+}
+
+// complete says whether a description has what merge fills in.
+func complete(d *types.S3DestinationDescription) bool {
+	hints, logging := orZero(d.BufferingHints), orZero(d.CloudWatchLoggingOptions)
+	return d.BucketARN != nil && hints.SizeInMBs != nil && hints.IntervalInSeconds != nil &&
+		logging.Enabled != nil && d.EncryptionConfiguration != nil
 }
 
 // Compile derives what runs from a stored document; it is the stream.Compile of this language.

@@ -2,9 +2,10 @@ package awsapi
 
 import (
 	"bytes"
-	"encoding/base64"
 
 	"firehose/internal/record"
+
+	"github.com/segmentio/asm/base64"
 )
 
 // parsePut reads the body of a put in the form that nearly all clients send it: the stream's name and the records, in

@@ -1,0 +1,33 @@
+package awsapi
+
+const coverageHead = `# The Amazon API: what is covered
+
+The twelve operations of Firehose_20150804 answer POST / in AWS JSON 1.1. Every member of every request is read, checked
+against the published model's constraints, and then it is one of these:
+
+- **honoured**: it has its effect.
+- **stored and described**: DescribeDeliveryStream shows it; it has no effect here, because it means something only
+  inside Amazon's cloud.
+- **stored and described while disabled; refused when enabled**: what a client keeps switched off comes back as it was
+  given; switching it on is refused, because the behaviour is not built.
+- **refused by name**: the request ends with InvalidArgumentException and the text "NAME is not supported by this server
+  yet." Amazon's own checks that come earlier are made first.
+
+Nothing is taken and ignored. Members that the model does not know are ignored, as Amazon does. A line speaks for the
+member and all that is below it.
+
+This page is written by the tests of internal/awsapi from the tables that they hold against the model and the server.
+
+## Differences that a client can see
+
+- A stream is usable as soon as it is ACTIVE, mostly within milliseconds; CREATING is still answered first.
+- Deleting a stream delivers what is buffered, unless AllowForceDelete or the server's configuration says otherwise.
+  Amazon discards it.
+- Role, bucket, key and log group are not looked up when a stream is created, so there are no errors about them.
+- An update of S3 to Redshift is refused; Amazon's documentation allows it.
+- Request bodies are at most 8 MiB for puts and 1 MiB for all else; a larger one gets HTTP 413
+  RequestEntityTooLargeException. Compressed bodies get HTTP 415.
+- There is no limit of calls per second but the bound on requests in flight, at which ServiceUnavailableException "Slow
+  down." answers, for every operation.
+- The texts of SerializationException are this server's own.
+`
