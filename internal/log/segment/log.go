@@ -34,6 +34,7 @@ type Log struct {
 	made  bool      // the folder is there, durably
 	busy  bool      // w was used since the last sweep
 	clock int64     // the newest time given to anybody
+	read  time.Time // what the clock said then
 
 	mu       sync.Mutex
 	segments []*segment // by number
@@ -124,9 +125,17 @@ func (l *Log) Tick(ctx context.Context) (time.Time, uint64, error) {
 	return toTime(l.now()), l.next, nil
 }
 
-// now returns the log's time and keeps it from stepping back. It needs the token.
+// now returns the log's time and keeps it from stepping back. It is the clock's, unless that was set back: then the
+// log's time goes on at half speed until the clock has caught up, so that what waits for a time still gets there. It
+// needs the token.
 func (l *Log) now() int64 {
-	l.clock = max(l.clock, l.engine.opts.Now().UnixNano())
+	read := l.engine.opts.Now()
+	at := read.UnixNano()
+	if at < l.clock && !l.read.IsZero() {
+		at = l.clock + max(0, read.Sub(l.read).Nanoseconds())/2 // by the monotonic clock, which nobody sets
+	}
+	l.read = read
+	l.clock = max(l.clock, at)
 	return l.clock
 }
 
