@@ -9,21 +9,24 @@ import (
 	"path/filepath"
 	"time"
 
+	"firehose/internal/block"
 	"firehose/internal/disk"
+	stored "firehose/internal/log"
 	"firehose/internal/log/segment"
 )
 
 const logUsage = `Looks at the log's files, also while a server uses them. Nothing is changed.
 
-Usage: firehose log inspect [--json] DIR   lists segments: their blocks, times, sizes
-       firehose log verify [--json] DIR    checks every block; exit status 1 if one is damaged
+Usage: firehose log inspect [--blocks] [--json] DIR   lists segments, and their blocks
+       firehose log verify [--json] DIR               checks every block; exit status 1 if one is damaged
 
 DIR is the data folder (or the folder "log" in it).
 `
 
 func runLog(_ context.Context, args []string) error {
 	flags := flag.NewFlagSet("log", flag.ContinueOnError)
-	asJSON := flags.Bool("json", false, "print one JSON object a segment")
+	asJSON := flags.Bool("json", false, "print one JSON object a line")
+	blocks := flags.Bool("blocks", false, "list every block too, before its segment")
 	flags.Usage = func() { fmt.Fprint(flags.Output(), logUsage) }
 	if len(args) == 0 || args[0] != "inspect" && args[0] != "verify" {
 		flags.Usage()
@@ -36,18 +39,22 @@ func runLog(_ context.Context, args []string) error {
 	if below := filepath.Join(dir, "log"); isFolder(below) {
 		dir = below
 	}
-	print := printSegment
-	if *asJSON {
-		print = func(r segment.Report) { json.NewEncoder(os.Stdout).Encode(r) }
-	}
 	var total logTotal
-	err = segment.Inspect(disk.OS, dir, func(r segment.Report) error {
+	v := segment.Visitor{Segment: func(r segment.Report) error {
 		total.add(r)
 		if args[0] == "inspect" || len(r.Damage) > 0 {
-			print(r)
+			show(*asJSON, r, func() { printSegment(r) })
 		}
 		return nil
-	})
+	}}
+	if *blocks && args[0] == "inspect" {
+		v.Entry = func(log, file string, offset int64, e stored.Entry) error {
+			b := describeBlock(log, file, offset, e)
+			show(*asJSON, b, func() { b.print() })
+			return nil
+		}
+	}
+	err = segment.Inspect(disk.OS, dir, v)
 	if err != nil {
 		return err
 	}
@@ -59,6 +66,41 @@ func runLog(_ context.Context, args []string) error {
 		return fmt.Errorf("%d pieces of the log are damaged", total.damaged)
 	}
 	return nil
+}
+
+func show(asJSON bool, value any, print func()) {
+	if asJSON {
+		json.NewEncoder(os.Stdout).Encode(value)
+		return
+	}
+	print()
+}
+
+// storedBlock is a block as it is listed.
+type storedBlock struct {
+	Log     string    `json:"log"`
+	File    string    `json:"file"`
+	Offset  int64     `json:"offset"`
+	Number  uint64    `json:"number"`
+	Time    time.Time `json:"time"`
+	Bytes   int       `json:"bytes"` // as stored
+	Records int       `json:"records"`
+	Data    int       `json:"data"`     // bytes of the records
+	DataKey uint32    `json:"data_key"` // that encrypts it; 0 for none
+}
+
+func describeBlock(log, file string, offset int64, e stored.Entry) storedBlock {
+	b := storedBlock{Log: log, File: file, Offset: offset, Number: e.Number, Time: e.Time, Bytes: len(e.Body)}
+	b.Records, b.Data, b.DataKey, _ = block.Describe(e.Body) // zeros for bytes that are no block
+	return b
+}
+
+func (b storedBlock) print() {
+	fmt.Printf("  block %d  %s  %d records of %d bytes, stored in %d bytes at offset %d", b.Number, b.Time.Format(time.RFC3339Nano), b.Records, b.Data, b.Bytes, b.Offset)
+	if b.DataKey != 0 {
+		fmt.Printf(", encrypted with data key %d", b.DataKey)
+	}
+	fmt.Println()
 }
 
 // logTotal sums segments up.

@@ -160,6 +160,14 @@ func (b *Block) Unpack(body []byte, keys Keys) error {
 	return nil
 }
 
+// Describe reads a block's header alone: how many records it holds, of how many bytes, and which data key encrypts it.
+func Describe(body []byte) (records, size int, key uint32, err error) {
+	if len(body) < headerSize || body[0] != version {
+		return 0, 0, 0, fmt.Errorf("%w: no header of version %d", ErrCorrupt, version)
+	}
+	return int(binary.LittleEndian.Uint32(body[8:])), int(binary.LittleEndian.Uint32(body[12:])), binary.LittleEndian.Uint32(body[4:]), nil
+}
+
 // open checks the header, decrypts the payload, fills in Ends, and returns the data as it is packed.
 func (b *Block) open(body []byte, keys Keys) (data []byte, size int, compressed bool, err error) {
 	b.Ends, b.Data = b.Ends[:0], nil

@@ -88,7 +88,8 @@ func (d *Delivery) cutBlock(ctx context.Context, senders *task.Group, entry log.
 		from = int(c.at.Index)
 	}
 	if err := c.block.UnpackLengths(entry.Body, d.Keys); errors.Is(err, block.ErrCorrupt) {
-		d.Observer.Lost(1) // at least: how many it held is not known
+		records, _, _, _ := block.Describe(entry.Body)
+		d.Observer.Lost(records)
 		d.Logger.Error("A block of the log cannot be unpacked and is passed over.", "block", entry.Number, "error", err)
 		c.at = record.Position{Block: entry.Number + 1}
 		return nil

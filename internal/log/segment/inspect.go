@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"firehose/internal/disk"
+	"firehose/internal/log"
 )
 
 // Report is what Inspect finds in one segment.
@@ -27,14 +28,22 @@ type Report struct {
 	Tail      int64     `json:"tail"` // bytes at the end that were never acknowledged: recovery cuts them, readers pass over
 }
 
-// Inspect reads all segments below a log folder, checks every block, and calls each for every segment in the order of
-// logs and numbers. It changes nothing and may be used while an engine runs; a segment deleted meanwhile is left out. It
-// ends early with the error that each returns.
-func Inspect(fsys disk.FS, dir string, each func(Report) error) error {
-	return inspectDir(fsys, dir, "", each)
+// Visitor is shown what Inspect finds. An error that it returns ends the inspection.
+type Visitor struct {
+	Entry   func(log, file string, offset int64, e log.Entry) error // each whole entry, before its segment; may be nil
+	Segment func(Report) error
 }
 
-func inspectDir(fsys disk.FS, root, name string, each func(Report) error) error {
+// Inspect reads all segments below a log folder, checks every block, and shows them in the order of logs and numbers. It
+// changes nothing and may be used while an engine runs; a segment deleted meanwhile is left out.
+func Inspect(fsys disk.FS, dir string, v Visitor) error {
+	if v.Entry == nil {
+		v.Entry = func(string, string, int64, log.Entry) error { return nil }
+	}
+	return inspectDir(fsys, dir, "", v)
+}
+
+func inspectDir(fsys disk.FS, root, name string, v Visitor) error {
 	entries, err := fsys.ReadDir(filepath.Join(root, filepath.FromSlash(name)))
 	if err != nil {
 		return fmt.Errorf("inspect log folder: %w", err)
@@ -49,7 +58,7 @@ func inspectDir(fsys disk.FS, root, name string, each func(Report) error) error 
 			if below == quarantineDir {
 				continue
 			}
-			if err := inspectDir(fsys, root, below, each); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := inspectDir(fsys, root, below, v); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 			continue
@@ -65,21 +74,21 @@ func inspectDir(fsys disk.FS, root, name string, each func(Report) error) error 
 		if i+1 < len(segments) {
 			limit = segments[i+1].base
 		}
-		report, err := inspectSegment(fsys, root, name, s, limit)
+		report, err := inspectSegment(fsys, root, name, s, limit, v)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return fmt.Errorf("inspect log %s: %w", name, err)
 		}
-		if err := each(report); err != nil {
+		if err := v.Segment(report); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func inspectSegment(fsys disk.FS, root, name string, s *segment, limit uint64) (Report, error) {
+func inspectSegment(fsys disk.FS, root, name string, s *segment, limit uint64, v Visitor) (Report, error) {
 	report := Report{Log: name, File: fileName(s.base), Base: s.base, Bytes: s.size}
 	f, h, err := openSegment(fsys, filepath.Join(root, filepath.FromSlash(name), report.File))
 	if err == errDamagedHeader {
@@ -115,6 +124,9 @@ func inspectSegment(fsys disk.FS, root, name string, s *segment, limit uint64) (
 			report.First, report.FirstTime = it.number, toTime(it.time)
 		}
 		report.Last, report.LastTime, whole = it.number, toTime(it.time), it.end
+		if err := v.Entry(name, report.File, it.off, log.Entry{Number: it.number, Time: toTime(it.time), Body: it.body}); err != nil {
+			return report, err
+		}
 	}
 	report.Tail = max(0, s.size-whole)
 	for _, it := range lost {

@@ -18,10 +18,10 @@ func TestInspectReportsSegmentsAndDamage(t *testing.T) {
 	inspect := func() {
 		t.Helper()
 		reports = nil
-		r.must(Inspect(r.fs, r.opts.Dir, func(p Report) error {
+		r.must(Inspect(r.fs, r.opts.Dir, Visitor{Segment: func(p Report) error {
 			reports = append(reports, p)
 			return nil
-		}))
+		}}))
 		if len(reports) != 3 {
 			t.Fatalf("reports %+v", reports)
 		}
@@ -61,7 +61,7 @@ func TestInspectReportsSegmentsAndDamage(t *testing.T) {
 	check(1, 4, 2, 5, 6, 1, frameHeaderSize+int64(len("refused")))
 
 	stop := errors.New("stop")
-	if err := Inspect(r.fs, r.opts.Dir, func(Report) error { return stop }); err != stop {
+	if err := Inspect(r.fs, r.opts.Dir, Visitor{Segment: func(Report) error { return stop }}); err != stop {
 		t.Errorf("ended with %v", err)
 	}
 }
