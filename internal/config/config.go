@@ -135,12 +135,12 @@ type Encryption struct {
 // KMS answers for customer keys, either from the configuration or from a service.
 type KMS struct {
 	Keys     map[string]Secret `key:"keys" help:"Customer keys: from the key's ARN to base64 of 32 bytes."`
-	Endpoint string            `key:"endpoint" default:"" help:"URL of an AWS KMS service, asked for customer keys that kms.keys does not name."`
+	Endpoint string            `key:"endpoint" default:"" help:"URL of an AWS KMS service, or the word aws for Amazon's own, asked for customer keys that kms.keys does not name."`
 }
 
 // CloudWatchLogs receives the diagnostics of streams that ask for them.
 type CloudWatchLogs struct {
-	Endpoint string `key:"endpoint" default:"" help:"URL of an Amazon CloudWatch Logs service for the diagnostics of streams; empty means the server's log only."`
+	Endpoint string `key:"endpoint" default:"" help:"URL of an Amazon CloudWatch Logs service, or the word aws for Amazon's own, for the diagnostics of streams; empty means the server's log only."`
 }
 
 // Default returns the configuration of a user who sets nothing.

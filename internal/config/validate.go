@@ -46,7 +46,6 @@ func (c *Config) Validate() error {
 	v.auth(c.Auth)
 	v.s3(c.S3)
 	v.encryption(c)
-	v.url("cloudwatch_logs.endpoint", c.CloudWatchLogs.Endpoint)
 	return errors.Join(v.problems...)
 }
 
@@ -133,7 +132,15 @@ func (v *validation) encryption(c *Config) {
 		_, err := c.KMS.Keys[arn].Key()
 		v.check(err == nil, key, c.KMS.Keys[arn], want)
 	}
-	v.url("kms.endpoint", c.KMS.Endpoint)
+	v.service("kms.endpoint", c.KMS.Endpoint)
+	v.service("cloudwatch_logs.endpoint", c.CloudWatchLogs.Endpoint)
+}
+
+// service checks the address of a service that may be Amazon's own.
+func (v *validation) service(key, text string) {
+	if text != "aws" {
+		v.url(key, text)
+	}
 }
 
 func (v *validation) url(key, text string) {

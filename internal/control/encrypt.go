@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"firehose/internal/block"
+	"firehose/internal/keyring"
 	"firehose/internal/stream"
 )
 
@@ -138,17 +139,8 @@ func (r *running) enableEncryption(ctx context.Context, e stream.Encryption) err
 	return nil
 }
 
-// KeyError is a Keyring's error that says which failure of the service model it is.
-type KeyError struct {
-	Type string // such as KMS_KEY_NOT_FOUND
-	Err  error
-}
-
-func (e *KeyError) Error() string { return e.Err.Error() }
-func (e *KeyError) Unwrap() error { return e.Err }
-
 func keyFailure(err error) *stream.Failure {
-	var known *KeyError
+	var known *keyring.Error
 	if errors.As(err, &known) {
 		return &stream.Failure{Type: known.Type, Details: err.Error()}
 	}

@@ -142,3 +142,20 @@ func (n node) Collect(out chan<- prometheus.Metric) {
 		}
 	}
 }
+
+// Diagnostics returns a collector of what became of events for CloudWatch Logs, by result: sent, left_out (by sampling),
+// dropped (because too many waited) and rejected.
+func Diagnostics(results func() map[string]uint64) prometheus.Collector { return diagnostics{results} }
+
+type diagnostics struct{ results func() map[string]uint64 }
+
+var diagnosticsTotal = prometheus.NewDesc("firehose_diagnostics_total",
+	"Events for CloudWatch Logs by what became of them: sent, left_out by sampling, dropped because too many waited, rejected.", []string{"result"}, nil)
+
+func (d diagnostics) Describe(out chan<- *prometheus.Desc) { out <- diagnosticsTotal }
+
+func (d diagnostics) Collect(out chan<- prometheus.Metric) {
+	for result, count := range d.results() {
+		out <- prometheus.MustNewConstMetric(diagnosticsTotal, prometheus.CounterValue, float64(count), result)
+	}
+}

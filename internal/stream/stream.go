@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"strings"
 	"time"
 
 	"firehose/internal/record"
@@ -29,6 +30,18 @@ type Key struct {
 	Account string `json:"account"` // 12 digits
 	Region  string `json:"region"`
 	Name    string `json:"name"` // unique in its account and region
+}
+
+// ARN returns the stream's Amazon resource name, in the partition of its region.
+func (k Key) ARN() string {
+	partition := "aws"
+	switch {
+	case strings.HasPrefix(k.Region, "cn-"):
+		partition = "aws-cn"
+	case strings.HasPrefix(k.Region, "us-gov-"):
+		partition = "aws-us-gov"
+	}
+	return "arn:" + partition + ":firehose:" + k.Region + ":" + k.Account + ":deliverystream/" + k.Name
 }
 
 // Status is where a stream is in its life: CREATING, then ACTIVE, then DELETING, then gone.
