@@ -2,13 +2,12 @@ package awsapi
 
 import (
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/firehose/types"
 )
 
 // checkBuilt refuses what a destination asks for and nothing here does yet. The member is the destination's name in the
 // request.
-func checkBuilt(d *types.ExtendedS3DestinationDescription, member string) error {
-	if p := d.ProcessingConfiguration; p != nil && *p.Enabled && len(p.Processors) > 0 {
+func checkBuilt(d *extendedS3, member string) error {
+	if p := d.ProcessingConfiguration; p != nil && aws.ToBool(p.Enabled) && len(p.Processors) > 0 {
 		return unsupported(member + ".ProcessingConfiguration.Processors: processor type " + string(p.Processors[0].Type))
 	}
 	if partitioned(d) {

@@ -1,6 +1,7 @@
 package awsapi
 
 import (
+	"cmp"
 	"strings"
 
 	"firehose/internal/objectkey"
@@ -18,7 +19,7 @@ const (
 
 // checkS3 finds what Amazon refuses about an S3 destination: stored is what was there before (a zero description at
 // creation), given what the request holds, and merged the outcome. Messages are the service's where they are known.
-func checkS3(stored *types.ExtendedS3DestinationDescription, given *s3Given, merged *types.ExtendedS3DestinationDescription) error {
+func checkS3(stored *extendedS3, given *s3Given, merged *extendedS3) error {
 	if err := checkPlain(reduced(&given.ExtendedS3DestinationDescription), reduced(merged)); err != nil {
 		return err
 	}
@@ -40,7 +41,7 @@ func checkS3(stored *types.ExtendedS3DestinationDescription, given *s3Given, mer
 }
 
 // checkPlain checks what every S3 destination has.
-func checkPlain(given, merged *types.S3DestinationDescription) error {
+func checkPlain(given, merged *plainS3) error {
 	if h := given.BufferingHints; h != nil && (h.SizeInMBs == nil) != (h.IntervalInSeconds == nil) {
 		return invalidArgument("If you specify a value for SizeInMBs, you must also specify a value for IntervalInSeconds, and vice versa.")
 	}
@@ -58,7 +59,7 @@ func checkPlain(given, merged *types.S3DestinationDescription) error {
 	return nil
 }
 
-func checkBackup(stored *types.ExtendedS3DestinationDescription, given *s3Given, merged *types.ExtendedS3DestinationDescription) error {
+func checkBackup(stored *extendedS3, given *s3Given, merged *extendedS3) error {
 	const enabled = types.S3BackupModeEnabled
 	backup := merged.S3BackupDescription
 	switch {
@@ -81,7 +82,7 @@ func checkBackup(stored *types.ExtendedS3DestinationDescription, given *s3Given,
 	return nil
 }
 
-func checkPartitioning(stored *types.ExtendedS3DestinationDescription, given *s3Given, merged *types.ExtendedS3DestinationDescription) error {
+func checkPartitioning(stored *extendedS3, given *s3Given, merged *extendedS3) error {
 	exists := stored.RoleARN != nil
 	if exists && partitioned(stored) != partitioned(merged) {
 		return invalidArgument("Dynamic Partitioning cannot be enabled or disabled on an existing delivery stream.")
@@ -89,7 +90,7 @@ func checkPartitioning(stored *types.ExtendedS3DestinationDescription, given *s3
 	if !partitioned(merged) {
 		return nil
 	}
-	hints := either(given.BufferingHints, stored.BufferingHints, &types.BufferingHints{})
+	hints := cmp.Or(given.BufferingHints, stored.BufferingHints, &types.BufferingHints{})
 	if aws.ToInt32(hints.SizeInMBs) < largeSizeInMBs {
 		return invalidArgument("BufferingHints.SizeInMBs must be at least %d when Dynamic Partitioning is enabled.", largeSizeInMBs)
 	}
@@ -100,12 +101,12 @@ func checkPartitioning(stored *types.ExtendedS3DestinationDescription, given *s3
 }
 
 // partitioned says whether dynamic partitioning is on.
-func partitioned(d *types.ExtendedS3DestinationDescription) bool {
+func partitioned(d *extendedS3) bool {
 	return aws.ToBool(orZero(d.DynamicPartitioningConfiguration).Enabled)
 }
 
 // checkPrefixes checks the time zone and the prefixes of the destination and of its backup.
-func checkPrefixes(d *types.ExtendedS3DestinationDescription) error {
+func checkPrefixes(d *extendedS3) error {
 	location, err := objectkey.ParseZone(aws.ToString(d.CustomTimeZone))
 	if err != nil {
 		return invalidArgument("%s", err)
@@ -123,7 +124,7 @@ func checkPrefixes(d *types.ExtendedS3DestinationDescription) error {
 }
 
 // checkConversion checks a conversion that is enabled; a disabled one may be incomplete.
-func checkConversion(given *s3Given, merged *types.ExtendedS3DestinationDescription) error {
+func checkConversion(given *s3Given, merged *extendedS3) error {
 	c := merged.DataFormatConversionConfiguration
 	if !aws.ToBool(orZero(c).Enabled) {
 		return nil

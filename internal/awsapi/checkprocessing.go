@@ -11,7 +11,7 @@ import (
 const processorsMax = 5
 
 // checkProcessing checks processors as a request gives them, if they are to run.
-func checkProcessing(stored *types.ExtendedS3DestinationDescription, given *types.ProcessingConfiguration, merged *types.ExtendedS3DestinationDescription) error {
+func checkProcessing(stored *extendedS3, given *types.ProcessingConfiguration, merged *extendedS3) error {
 	if !*merged.ProcessingConfiguration.Enabled {
 		return nil
 	}
@@ -42,7 +42,7 @@ func checkProcessing(stored *types.ExtendedS3DestinationDescription, given *type
 }
 
 // runs says whether a destination has a processor of a type.
-func runs(d *types.ExtendedS3DestinationDescription, t types.ProcessorType) bool {
+func runs(d *extendedS3, t types.ProcessorType) bool {
 	for _, p := range orZero(d.ProcessingConfiguration).Processors {
 		if p.Type == t {
 			return true

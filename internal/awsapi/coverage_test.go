@@ -53,18 +53,18 @@ var requests = map[string][]coverage{
 		{"KinesisStreamSourceConfiguration", refused, ""},
 		{"MSKSourceConfiguration", refused, ""},
 		{"DatabaseSourceConfiguration", refused, ""},
-	}, plainS3("S3DestinationConfiguration"), extendedS3("ExtendedS3DestinationConfiguration", "S3BackupConfiguration")),
-		others("Configuration")...),
+	}, ofPlainS3("S3DestinationConfiguration"), ofExtendedS3("ExtendedS3DestinationConfiguration", "S3BackupConfiguration")),
+		others("Configuration", "")...),
 	"UpdateDestination": append(slices.Concat([]coverage{
 		{"DeliveryStreamName", honoured, ""},
 		{"CurrentDeliveryStreamVersionId", honoured, ""},
 		{"DestinationId", honoured, "destinationId-000000000001"},
-	}, plainS3("S3DestinationUpdate"), extendedS3("ExtendedS3DestinationUpdate", "S3BackupUpdate")),
-		others("Update")...),
+	}, ofPlainS3("S3DestinationUpdate"), ofExtendedS3("ExtendedS3DestinationUpdate", "S3BackupUpdate")),
+		others("Update", "or in Amazon's words: the type cannot change")...),
 }
 
-// plainS3 is the coverage of what every S3 destination has.
-func plainS3(path string) []coverage {
+// ofPlainS3 is the coverage of what every S3 destination has.
+func ofPlainS3(path string) []coverage {
 	return []coverage{
 		{path + ".RoleARN", described, "there are no roles to assume here"},
 		{path + ".BucketARN", honoured, ""},
@@ -77,12 +77,12 @@ func plainS3(path string) []coverage {
 	}
 }
 
-func extendedS3(path, backup string) []coverage {
-	return slices.Concat(plainS3(path), []coverage{
+func ofExtendedS3(path, backup string) []coverage {
+	return slices.Concat(ofPlainS3(path), []coverage{
 		{path + ".FileExtension", honoured, ""},
 		{path + ".CustomTimeZone", honoured, ""},
 		{path + ".S3BackupMode", honoured, "cannot be switched off again"},
-	}, plainS3(path+"."+backup), []coverage{
+	}, ofPlainS3(path+"."+backup), []coverage{
 		{path + ".ProcessingConfiguration", disabled, ""},
 		{path + ".DataFormatConversionConfiguration", disabled, ""},
 		{path + ".DynamicPartitioningConfiguration", disabled, ""},
@@ -90,9 +90,9 @@ func extendedS3(path, backup string) []coverage {
 }
 
 // others is the coverage of the destinations that are not built.
-func others(suffix string) (lines []coverage) {
+func others(suffix, note string) (lines []coverage) {
 	for _, kind := range []string{"Redshift", "Elasticsearch", "Amazonopensearchservice", "AmazonOpenSearchServerless", "Splunk", "HttpEndpoint", "Snowflake", "Iceberg"} {
-		lines = append(lines, coverage{kind + "Destination" + suffix, refused, ""})
+		lines = append(lines, coverage{kind + "Destination" + suffix, refused, note})
 	}
 	return lines
 }

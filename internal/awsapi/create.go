@@ -1,6 +1,7 @@
 package awsapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -69,7 +70,7 @@ func (h *Handler) createDeliveryStream(c *call, in *createInput) (any, error) {
 	if _, err := h.streams.Get(key); err == nil {
 		return nil, alreadyExists(key)
 	}
-	in.DeliveryStreamType = either(in.DeliveryStreamType, string(types.DeliveryStreamTypeDirectPut))
+	in.DeliveryStreamType = cmp.Or(in.DeliveryStreamType, string(types.DeliveryStreamTypeDirectPut))
 	doc, err := in.document(key)
 	if err != nil {
 		return nil, err
@@ -108,10 +109,10 @@ func (in *createInput) document(key stream.Key) (*document, error) {
 			return nil, err
 		}
 	}
-	given := either(in.ExtendedS3DestinationConfiguration, in.S3DestinationConfiguration)
-	merged := &types.ExtendedS3DestinationDescription{}
+	given := cmp.Or(in.ExtendedS3DestinationConfiguration, in.S3DestinationConfiguration)
+	merged := &extendedS3{}
 	if given != nil {
-		nothing := &types.ExtendedS3DestinationDescription{}
+		nothing := &extendedS3{}
 		merged = merge(key, nothing, given)
 		if err := checkS3(nothing, given, merged); err != nil {
 			return nil, err

@@ -42,7 +42,7 @@ func parseDocument(text []byte) (document, error) {
 }
 
 // complete says whether a description has what merge fills in.
-func complete(d *types.S3DestinationDescription) bool {
+func complete(d *plainS3) bool {
 	hints, logging := orZero(d.BufferingHints), orZero(d.CloudWatchLoggingOptions)
 	return d.BucketARN != nil && hints.SizeInMBs != nil && hints.IntervalInSeconds != nil &&
 		logging.Enabled != nil && d.EncryptionConfiguration != nil
@@ -74,7 +74,7 @@ func Compile(key stream.Key, text []byte) (stream.Spec, error) {
 }
 
 // compileS3 derives a delivery without its identity from a complete description.
-func compileS3(d *types.S3DestinationDescription) stream.Delivery {
+func compileS3(d *plainS3) stream.Delivery {
 	config := s3.Config{
 		Bucket:      bucketName(aws.ToString(d.BucketARN)),
 		Prefix:      aws.ToString(d.Prefix),

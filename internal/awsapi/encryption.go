@@ -1,6 +1,8 @@
 package awsapi
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -25,7 +27,7 @@ type startEncryptionInput struct {
 // streams sees ENABLING and does it.
 func (h *Handler) startDeliveryStreamEncryption(c *call, in *startEncryptionInput) (any, error) {
 	key := c.key(in.DeliveryStreamName)
-	wanted := either(in.DeliveryStreamEncryptionConfigurationInput,
+	wanted := cmp.Or(in.DeliveryStreamEncryptionConfigurationInput,
 		&types.DeliveryStreamEncryptionConfigurationInput{KeyType: types.KeyTypeAwsOwnedCmk})
 	return h.changeEncryption(c, key, func(s *stream.Stream) error {
 		if err := checkEncryption(key, s.Type, wanted); err != nil {
@@ -68,10 +70,11 @@ func (h *Handler) changeEncryption(c *call, key stream.Key, change func(*stream.
 			return wrongStatus("update", s)
 		}
 		if e := s.Encryption.Status; e == stream.EncryptionEnabling || e == stream.EncryptionDisabling {
-			return &Error{"ResourceInUseException", "Cannot update firehose: " + s.Name + " when its encryption is in " + string(e) + " status"}
+			return &Error{"ResourceInUseException",
+				fmt.Sprintf("Cannot update firehose: %s when its encryption is in %s status", s.Name, e)}
 		}
 		now := h.Now().UTC()
-		calls := slices.DeleteFunc(slices.Clone(s.Encryption.Calls), func(t time.Time) bool { return now.Sub(t) >= encryptionCallsPeriod })
+		calls := slices.DeleteFunc(s.Encryption.Calls, func(t time.Time) bool { return now.Sub(t) >= encryptionCallsPeriod })
 		if len(calls) >= encryptionCallsMax {
 			return limitExceeded("Firehose %s has reached the limit of %d encryption calls within 24 hours.", s.Name, encryptionCallsMax)
 		}

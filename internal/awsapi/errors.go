@@ -36,8 +36,9 @@ func (e *Error) status() int {
 
 var (
 	errSlowDown = &Error{"ServiceUnavailableException", "Slow down."}
-	errInternal = &Error{"InternalFailure", "The request processing has failed because of an unknown error, exception or failure."}
-	errUnknown  = &Error{"UnknownOperationException", ""}
+	errInternal = &Error{"InternalFailure",
+		"The request processing has failed because of an unknown error, exception or failure."}
+	errUnknown = &Error{"UnknownOperationException", ""}
 )
 
 func invalidArgument(format string, args ...any) *Error {
@@ -67,7 +68,8 @@ func alreadyExists(key stream.Key) *Error {
 
 // wrongStatus refuses an operation ("update", "delete", "tag") in a status that does not allow it.
 func wrongStatus(verb string, s *stream.Stream) *Error {
-	return &Error{"ResourceInUseException", fmt.Sprintf("Cannot %s firehose: %s when it is in %s status", verb, s.Name, s.Status)}
+	return &Error{"ResourceInUseException",
+		fmt.Sprintf("Cannot %s firehose: %s when it is in %s status", verb, s.Name, s.Status)}
 }
 
 // asError turns what went wrong with a request into its answer. An error that it does not know is the server's fault;

@@ -1,5 +1,7 @@
 package awsapi
 
+import "cmp"
+
 // listLimitDefault is how many streams a list holds when its request does not say.
 const listLimitDefault = 10
 
@@ -11,7 +13,7 @@ type listInput struct {
 
 // listDeliveryStreams lists names in ascending order, from behind the given one, which need not exist.
 func (h *Handler) listDeliveryStreams(c *call, in *listInput) (any, error) {
-	limit := either(in.Limit, listLimitDefault)
+	limit := cmp.Or(in.Limit, listLimitDefault)
 	names, more := []string{}, false
 	for _, s := range h.streams.List(c.account, c.region) {
 		if s.Name <= in.ExclusiveStartDeliveryStreamName || in.DeliveryStreamType != "" && s.Type != in.DeliveryStreamType {

@@ -1,6 +1,7 @@
 package awsapi
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -15,7 +16,7 @@ func mergeProcessing(stored, given *types.ProcessingConfiguration, role *string)
 		return stored
 	}
 	merged := &types.ProcessingConfiguration{
-		Enabled:    either(given.Enabled, orZero(stored).Enabled, aws.Bool(false)),
+		Enabled:    cmp.Or(given.Enabled, orZero(stored).Enabled, aws.Bool(false)),
 		Processors: []types.Processor{},
 	}
 	for _, p := range given.Processors {

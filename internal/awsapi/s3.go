@@ -1,22 +1,29 @@
 package awsapi
 
 import (
+	"cmp"
 	"firehose/internal/stream"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/firehose/types"
 )
 
+// The two descriptions of an S3 destination. The extended one holds everything, and is what is stored.
+type (
+	extendedS3 = types.ExtendedS3DestinationDescription
+	plainS3    = types.S3DestinationDescription
+)
+
 // s3Given is an S3 destination as a request gives it. All four request shapes (S3 and ExtendedS3, configuration and
 // update) have their members among these; those of the plain one are fewer.
 type s3Given struct {
 	types.ExtendedS3DestinationDescription
-	S3BackupConfiguration *types.S3DestinationDescription
-	S3BackupUpdate        *types.S3DestinationDescription
+	S3BackupConfiguration *plainS3
+	S3BackupUpdate        *plainS3
 }
 
 // backup is the backup's destination as the request gives it, or nil.
-func (g *s3Given) backup() *types.S3DestinationDescription {
+func (g *s3Given) backup() *plainS3 {
 	if g.S3BackupConfiguration != nil {
 		return g.S3BackupConfiguration
 	}
@@ -24,8 +31,8 @@ func (g *s3Given) backup() *types.S3DestinationDescription {
 }
 
 // reduced is the plain S3 description of a destination: the same values, and none of what only the extended one has.
-func reduced(d *types.ExtendedS3DestinationDescription) *types.S3DestinationDescription {
-	return &types.S3DestinationDescription{
+func reduced(d *extendedS3) *plainS3 {
+	return &plainS3{
 		RoleARN:                  d.RoleARN,
 		BucketARN:                d.BucketARN,
 		Prefix:                   d.Prefix,
@@ -43,9 +50,9 @@ func reduced(d *types.ExtendedS3DestinationDescription) *types.S3DestinationDesc
 // Most members replace the stored ones whole, empty texts included. CloudWatchLoggingOptions,
 // DataFormatConversionConfiguration with its SchemaConfiguration, and the backup's destination are merged member by
 // member.
-func merge(key stream.Key, stored *types.ExtendedS3DestinationDescription, given *s3Given) *types.ExtendedS3DestinationDescription {
+func merge(key stream.Key, stored *extendedS3, given *s3Given) *extendedS3 {
 	plain := mergePlain(reduced(stored), reduced(&given.ExtendedS3DestinationDescription))
-	d := &types.ExtendedS3DestinationDescription{
+	d := &extendedS3{
 		RoleARN:                  plain.RoleARN,
 		BucketARN:                plain.BucketARN,
 		Prefix:                   plain.Prefix,
@@ -55,10 +62,10 @@ func merge(key stream.Key, stored *types.ExtendedS3DestinationDescription, given
 		EncryptionConfiguration:  plain.EncryptionConfiguration,
 		CloudWatchLoggingOptions: plain.CloudWatchLoggingOptions,
 
-		S3BackupMode:        either(given.S3BackupMode, stored.S3BackupMode, types.S3BackupModeDisabled),
+		S3BackupMode:        cmp.Or(given.S3BackupMode, stored.S3BackupMode, types.S3BackupModeDisabled),
 		S3BackupDescription: stored.S3BackupDescription,
-		FileExtension:       either(given.FileExtension, stored.FileExtension),
-		CustomTimeZone:      either(given.CustomTimeZone, stored.CustomTimeZone),
+		FileExtension:       cmp.Or(given.FileExtension, stored.FileExtension),
+		CustomTimeZone:      cmp.Or(given.CustomTimeZone, stored.CustomTimeZone),
 
 		DataFormatConversionConfiguration: mergeConversion(key, stored.DataFormatConversionConfiguration, given.DataFormatConversionConfiguration),
 		DynamicPartitioningConfiguration:  mergePartitioning(stored.DynamicPartitioningConfiguration, given.DynamicPartitioningConfiguration),
@@ -67,7 +74,7 @@ func merge(key stream.Key, stored *types.ExtendedS3DestinationDescription, given
 	if backup := given.backup(); backup != nil {
 		old := stored.S3BackupDescription
 		if old == nil {
-			old = &types.S3DestinationDescription{}
+			old = &plainS3{}
 		}
 		d.S3BackupDescription = mergePlain(old, backup)
 	}
@@ -75,20 +82,20 @@ func merge(key stream.Key, stored *types.ExtendedS3DestinationDescription, given
 }
 
 // mergePlain merges what every S3 destination has.
-func mergePlain(stored, given *types.S3DestinationDescription) *types.S3DestinationDescription {
+func mergePlain(stored, given *plainS3) *plainS3 {
 	hints := given.BufferingHints
 	if hints != nil && hints.SizeInMBs == nil && hints.IntervalInSeconds == nil {
 		hints = nil
 	}
-	return &types.S3DestinationDescription{
-		RoleARN:           either(given.RoleARN, stored.RoleARN),
-		BucketARN:         either(given.BucketARN, stored.BucketARN),
-		Prefix:            either(given.Prefix, stored.Prefix),
-		ErrorOutputPrefix: either(given.ErrorOutputPrefix, stored.ErrorOutputPrefix),
-		CompressionFormat: either(given.CompressionFormat, stored.CompressionFormat, types.CompressionFormatUncompressed),
-		BufferingHints: either(hints, stored.BufferingHints,
+	return &plainS3{
+		RoleARN:           cmp.Or(given.RoleARN, stored.RoleARN),
+		BucketARN:         cmp.Or(given.BucketARN, stored.BucketARN),
+		Prefix:            cmp.Or(given.Prefix, stored.Prefix),
+		ErrorOutputPrefix: cmp.Or(given.ErrorOutputPrefix, stored.ErrorOutputPrefix),
+		CompressionFormat: cmp.Or(given.CompressionFormat, stored.CompressionFormat, types.CompressionFormatUncompressed),
+		BufferingHints: cmp.Or(hints, stored.BufferingHints,
 			&types.BufferingHints{SizeInMBs: aws.Int32(5), IntervalInSeconds: aws.Int32(300)}),
-		EncryptionConfiguration: either(given.EncryptionConfiguration, stored.EncryptionConfiguration,
+		EncryptionConfiguration: cmp.Or(given.EncryptionConfiguration, stored.EncryptionConfiguration,
 			&types.EncryptionConfiguration{NoEncryptionConfig: types.NoEncryptionConfigNoEncryption}),
 		CloudWatchLoggingOptions: mergeLogging(stored.CloudWatchLoggingOptions, given.CloudWatchLoggingOptions),
 	}
@@ -97,9 +104,9 @@ func mergePlain(stored, given *types.S3DestinationDescription) *types.S3Destinat
 func mergeLogging(stored, given *types.CloudWatchLoggingOptions) *types.CloudWatchLoggingOptions {
 	stored, given = orZero(stored), orZero(given)
 	return &types.CloudWatchLoggingOptions{
-		Enabled:       either(given.Enabled, stored.Enabled, aws.Bool(false)),
-		LogGroupName:  either(given.LogGroupName, stored.LogGroupName),
-		LogStreamName: either(given.LogStreamName, stored.LogStreamName),
+		Enabled:       cmp.Or(given.Enabled, stored.Enabled, aws.Bool(false)),
+		LogGroupName:  cmp.Or(given.LogGroupName, stored.LogGroupName),
+		LogStreamName: cmp.Or(given.LogStreamName, stored.LogStreamName),
 	}
 }
 
@@ -109,10 +116,10 @@ func mergePartitioning(stored, given *types.DynamicPartitioningConfiguration) *t
 		return stored
 	}
 	stored = orZero(stored)
-	retry := either(given.RetryOptions, stored.RetryOptions, &types.RetryOptions{})
+	retry := cmp.Or(given.RetryOptions, stored.RetryOptions, &types.RetryOptions{})
 	return &types.DynamicPartitioningConfiguration{
-		Enabled:      either(given.Enabled, stored.Enabled, aws.Bool(false)),
-		RetryOptions: &types.RetryOptions{DurationInSeconds: either(retry.DurationInSeconds, aws.Int32(300))},
+		Enabled:      cmp.Or(given.Enabled, stored.Enabled, aws.Bool(false)),
+		RetryOptions: &types.RetryOptions{DurationInSeconds: cmp.Or(retry.DurationInSeconds, aws.Int32(300))},
 	}
 }
 
@@ -123,20 +130,20 @@ func mergeConversion(key stream.Key, stored, given *types.DataFormatConversionCo
 	}
 	stored = orZero(stored)
 	merged := &types.DataFormatConversionConfiguration{
-		Enabled:                   either(given.Enabled, aws.Bool(true)),
-		InputFormatConfiguration:  either(given.InputFormatConfiguration, stored.InputFormatConfiguration),
-		OutputFormatConfiguration: either(given.OutputFormatConfiguration, stored.OutputFormatConfiguration),
+		Enabled:                   cmp.Or(given.Enabled, aws.Bool(true)),
+		InputFormatConfiguration:  cmp.Or(given.InputFormatConfiguration, stored.InputFormatConfiguration),
+		OutputFormatConfiguration: cmp.Or(given.OutputFormatConfiguration, stored.OutputFormatConfiguration),
 		SchemaConfiguration:       stored.SchemaConfiguration,
 	}
 	if g := given.SchemaConfiguration; g != nil {
 		s := orZero(stored.SchemaConfiguration)
 		merged.SchemaConfiguration = &types.SchemaConfiguration{
-			RoleARN:      either(g.RoleARN, s.RoleARN),
-			DatabaseName: either(g.DatabaseName, s.DatabaseName),
-			TableName:    either(g.TableName, s.TableName),
-			CatalogId:    either(g.CatalogId, s.CatalogId, &key.Account),
-			Region:       either(g.Region, s.Region, &key.Region),
-			VersionId:    either(g.VersionId, s.VersionId, aws.String("LATEST")),
+			RoleARN:      cmp.Or(g.RoleARN, s.RoleARN),
+			DatabaseName: cmp.Or(g.DatabaseName, s.DatabaseName),
+			TableName:    cmp.Or(g.TableName, s.TableName),
+			CatalogId:    cmp.Or(g.CatalogId, s.CatalogId, &key.Account),
+			Region:       cmp.Or(g.Region, s.Region, &key.Region),
+			VersionId:    cmp.Or(g.VersionId, s.VersionId, aws.String("LATEST")),
 		}
 	}
 	return merged

@@ -69,7 +69,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		failure, known := asError(c.seen.Stream, err)
 		if !known {
-			h.Logger.Error("request failed", "request_id", id, "operation", c.seen.Operation, "stream", c.seen.Stream.Name, "error", err)
+			h.Logger.Error("request failed", "request_id", id,
+				"operation", c.seen.Operation, "stream", c.seen.Stream.Name, "error", err)
 		}
 		header.Set("x-amzn-ErrorType", failure.Type)
 		c.seen.Error, status, answer = failure.Type, failure.status(), failure.body()

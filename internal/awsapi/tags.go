@@ -1,6 +1,7 @@
 package awsapi
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -69,7 +70,7 @@ func (h *Handler) listTagsForDeliveryStream(c *call, in *listTagsInput) (any, er
 	if err != nil {
 		return nil, err
 	}
-	limit := either(in.Limit, tagsMax)
+	limit := cmp.Or(in.Limit, tagsMax)
 	tags, more := []types.Tag{}, false
 	for _, key := range slices.Sorted(maps.Keys(s.Tags)) {
 		if key <= in.ExclusiveStartTagKey {

@@ -19,9 +19,11 @@ type SerializationError struct{ Message string }
 func (e *SerializationError) Error() string { return e.Message }
 
 // Decode reads a body as a structure. The tree holds map[string]any for structures and maps, []any for lists, string,
-// int64, float64 (also for timestamps), bool and []byte. Members that the model does not know are left out, and so are those
-// that are null; null among a list's elements or a map's values is nil. Names are compared exactly; of several members with one name the last counts.
-// A list is read up to the first element that is too many. Errors are *SerializationError.
+// int64, float64 (also for timestamps), bool and []byte.
+//
+// Members that the model does not know are left out, and so are those that are null; null among a list's elements or a
+// map's values is nil. Names are compared exactly; of several members with one name the last counts. A list is read up to
+// the first element that is too many. Errors are *SerializationError.
 func Decode(s *Shape, body []byte) (map[string]any, error) {
 	d := decoder{json: jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true))}
 	if kind := d.json.PeekKind(); kind != jsontext.KindBeginObject && kind != jsontext.KindInvalid {
@@ -212,13 +214,17 @@ func (d *decoder) text(s *Shape, kind jsontext.Kind) (any, error) {
 }
 
 var jsonKinds = map[jsontext.Kind]string{
-	jsontext.KindTrue: "TRUE_VALUE", jsontext.KindFalse: "FALSE_VALUE", jsontext.KindString: "STRING_VALUE", jsontext.KindNumber: "NUMBER_VALUE",
-	jsontext.KindBeginObject: "Start of structure or map", jsontext.KindBeginArray: "Start of list",
+	jsontext.KindTrue:        "TRUE_VALUE",
+	jsontext.KindFalse:       "FALSE_VALUE",
+	jsontext.KindString:      "STRING_VALUE",
+	jsontext.KindNumber:      "NUMBER_VALUE",
+	jsontext.KindBeginObject: "Start of structure or map",
+	jsontext.KindBeginArray:  "Start of list",
 }
 
 var wantedKinds = map[Kind]string{
-	Structure: "structure", List: "list", Map: "map", String: "String", Enum: "String", Integer: "Integer", Double: "Double",
-	Blob: "Blob", Boolean: "Boolean", Timestamp: "Timestamp",
+	Structure: "structure", List: "list", Map: "map", String: "String", Enum: "String", Integer: "Integer",
+	Double: "Double", Blob: "Blob", Boolean: "Boolean", Timestamp: "Timestamp",
 }
 
 func (d *decoder) mismatch(s *Shape, kind jsontext.Kind) error {
@@ -226,7 +232,8 @@ func (d *decoder) mismatch(s *Shape, kind jsontext.Kind) error {
 		_, err := d.json.ReadToken()
 		return unexpectedEnd(err)
 	}
-	return &SerializationError{fmt.Sprintf("%s can not be converted to %s at '%s'", jsonKinds[kind], wantedKinds[s.Kind], lowerCamel(d.path))}
+	return &SerializationError{fmt.Sprintf("%s can not be converted to %s at '%s'",
+		jsonKinds[kind], wantedKinds[s.Kind], lowerCamel(d.path))}
 }
 
 func unexpectedEnd(err error) error {
