@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
-	"strings"
 
 	"firehose/internal/record"
 	"firehose/internal/stream"
@@ -92,7 +91,7 @@ func (h *Handler) createDeliveryStream(c *call, in *createInput) (any, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	return map[string]any{"DeliveryStreamARN": streamARN(key)}, nil
+	return map[string]any{"DeliveryStreamARN": key.ARN()}, nil
 }
 
 // document checks what the input declares and writes it in canonical form.
@@ -179,16 +178,4 @@ func (in *createInput) source() *types.SourceDescription {
 	return &types.SourceDescription{DirectPutSourceDescription: &types.DirectPutSourceDescription{
 		ThroughputHintInMBs: in.DirectPutSourceConfiguration.ThroughputHintInMBs,
 	}}
-}
-
-// streamARN is a stream's Amazon resource name, in the partition of its region.
-func streamARN(key stream.Key) string {
-	partition := "aws"
-	switch {
-	case strings.HasPrefix(key.Region, "cn-"):
-		partition = "aws-cn"
-	case strings.HasPrefix(key.Region, "us-gov-"):
-		partition = "aws-us-gov"
-	}
-	return "arn:" + partition + ":firehose:" + key.Region + ":" + key.Account + ":deliverystream/" + key.Name
 }

@@ -36,7 +36,7 @@ func describe(s *stream.Stream) (*types.DeliveryStreamDescription, error) {
 	destination.S3DestinationDescription = reduced(destination.ExtendedS3DestinationDescription)
 	d := &types.DeliveryStreamDescription{
 		DeliveryStreamName:   &s.Name,
-		DeliveryStreamARN:    aws.String(streamARN(s.Key)),
+		DeliveryStreamARN:    aws.String(s.Key.ARN()),
 		DeliveryStreamStatus: types.DeliveryStreamStatus(s.Status),
 		DeliveryStreamType:   types.DeliveryStreamType(s.Type),
 		FailureDescription:   describeFailure(s.Failure),
