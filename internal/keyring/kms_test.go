@@ -84,13 +84,13 @@ func (f *fakeKMS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.plain[string(blob)], f.sealed[string(blob)] = plain, fmt.Sprint(in.EncryptionContext)
 		out["Plaintext"], out["CiphertextBlob"] = plain, blob
 	case "TrentService.Decrypt":
-		blob := string(in.CiphertextBlob)
-		if f.plain[blob] == nil || f.sealed[blob] != fmt.Sprint(in.EncryptionContext) {
+		blob := in.CiphertextBlob
+		if f.plain[string(blob)] == nil || f.sealed[string(blob)] != fmt.Sprint(in.EncryptionContext) {
 			w.WriteHeader(http.StatusBadRequest)
 			io.WriteString(w, `{"__type":"InvalidCiphertextException"}`)
 			return
 		}
-		out["Plaintext"] = f.plain[blob]
+		out["Plaintext"] = f.plain[string(blob)]
 	default:
 		f.t.Errorf("target %q", target)
 	}

@@ -1,5 +1,7 @@
 package objectkey
 
+//lint:file-ignore ST1005 The texts of errors are the Amazon service's.
+
 import (
 	_ "embed"
 	"errors"
