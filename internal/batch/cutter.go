@@ -9,14 +9,14 @@ import (
 // Limits says when a batch is full.
 type Limits struct {
 	Size     int64         // bytes of records; at least 1
-	Interval time.Duration // age of the oldest record
+	Interval time.Duration // age of the oldest record; below 1 ns stands for 1 ns, so that blocks of one time stay together
 	Count    int           // records; 0 for no limit
 }
 
 // Cutter decides which records belong to the open batch. A record belongs if
 //
 //   - it is the batch's first, or
-//   - its block has the log time of the first record's block, or is younger than that time plus the interval, and
+//   - its block's log time is before the log time of the first record's block plus the interval, and
 //   - the batch is below its size, and not above it with the record, and the same for the count.
 //
 // Nothing else enters into it: not the wall clock, not how fast a destination is, not how the log was read. The cut by
@@ -28,7 +28,10 @@ type Cutter struct {
 }
 
 // NewCutter returns a cutter without an open batch.
-func NewCutter(limits Limits) Cutter { return Cutter{limits: limits} }
+func NewCutter(limits Limits) Cutter {
+	limits.Interval = max(limits.Interval, 1)
+	return Cutter{limits: limits}
+}
 
 // Open says whether a batch is open, that is, holds at least one record.
 func (c *Cutter) Open() bool { return c.open }
@@ -39,14 +42,15 @@ func (c *Cutter) First() record.Position { return c.batch.First }
 // Time returns the log time of the open batch's first record.
 func (c *Cutter) Time() time.Time { return c.batch.Time }
 
-// Deadline returns the log time at which the open batch is cut though nothing more arrives.
+// Deadline returns the log time at which the open batch is cut though nothing more arrives: no block of that time or a
+// later one belongs to it.
 func (c *Cutter) Deadline() time.Time { return c.batch.Time.Add(c.limits.Interval) }
 
 // Take adds records of one block to the open batch, or opens one with them: those from index from on, as far as they
 // belong, and not the one at index limit or any later. Ends are the block's. It returns how many it took; if that is not
 // all up to limit, the batch is to be cut.
 func (c *Cutter) Take(number uint64, at time.Time, ends []int, from, limit int) int {
-	if c.open && !at.Equal(c.batch.Time) && !at.Before(c.Deadline()) {
+	if c.open && !at.Before(c.Deadline()) {
 		return 0
 	}
 	start := 0
