@@ -3,6 +3,8 @@ package deliver
 import (
 	"context"
 	"fmt"
+	"slices"
+	"time"
 
 	"firehose/internal/record"
 )
@@ -55,17 +57,18 @@ func (d *Delivery) Flush(ctx context.Context) error {
 
 // Reconfigure puts a version of the document in force and returns when it is. It holds for the records that are not in a
 // batch in flight yet, and for those in batches that the destination has refused for certain: so a repaired
-// configuration also moves what the broken one could not deliver. A batch of which a try may have succeeded keeps its
-// version, since it may be in place already.
+// configuration also moves what the broken one could not deliver. What may be in place already keeps its version: a
+// batch of which a try may have succeeded, and what an earlier life may have sent.
 func (d *Delivery) Reconfigure(ctx context.Context, version int) error {
 	plan, err := d.Open(version)
 	if err != nil {
 		return fmt.Errorf("open destination of version %d: %w", version, err)
 	}
 	err = d.order(ctx, func() (bool, error) {
-		from := d.recall()
+		d.awaitAnswers(ctx)
+		from, free := d.recall()
 		err := d.change(func(s *State) bool {
-			s.change(from, version)
+			s.change(free, version)
 			d.plans[version] = plan
 			return true
 		})
@@ -81,9 +84,40 @@ func (d *Delivery) Reconfigure(ctx context.Context, version int) error {
 	return nil
 }
 
-// recall takes back the last batches in flight as far as none of them can be in place, and returns where the reading
-// must go on.
-func (d *Delivery) recall() record.Position {
+// answerMax is how long a change of version waits for tries under way. What has no answer by then keeps its version.
+const answerMax = 5 * time.Second
+
+// awaitAnswers waits for the tries under way whose answer says whether their batch can be recalled. Without it a batch
+// would stay with a broken destination because of the moment at which it was repaired.
+func (d *Delivery) awaitAnswers(ctx context.Context) {
+	patience := time.NewTimer(answerMax)
+	defer patience.Stop()
+	for d.answerDue() {
+		select {
+		case <-d.answered:
+		case <-patience.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// answerDue says whether a try is under way in the last batch that may be in place.
+func (d *Delivery) answerDue() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, f := range slices.Backward(d.flights) {
+		if f.done || f.mayExist {
+			return f.trying
+		}
+	}
+	return false
+}
+
+// recall takes back the last batches in flight as far as none of them can be in place. It returns where the reading must
+// go on, and from where on nothing can be in place.
+func (d *Delivery) recall() (from, free record.Position) {
 	d.mu.Lock()
 	keep := len(d.flights)
 	for keep > 0 {
@@ -95,17 +129,37 @@ func (d *Delivery) recall() record.Position {
 	}
 	recalled := d.flights[keep:]
 	d.flights = d.flights[:keep:keep]
+	unsent := d.next
+	absent := map[int]bool{} // versions whose destination holds nothing, since it does not exist
 	if len(recalled) > 0 {
 		d.next = recalled[0].from
 	}
 	for _, f := range recalled {
+		absent[f.Version] = absent[f.Version] || f.absent
 		f.cancelled = true
 		f.stop()
 	}
-	from := d.next
+	from = d.next
+	free = d.freeLocked(from, unsent, absent)
 	d.mu.Unlock()
 	for _, f := range recalled {
 		<-f.ended
 	}
-	return from
+	return from, free
+}
+
+// freeLocked returns the first position at or after from that no batch in place can hold or follow. What this life has
+// not sent yet, from unsent on, an earlier one may have sent up to the log's end of that time.
+func (d *Delivery) freeLocked(from, unsent record.Position, absent map[int]bool) record.Position {
+	free, end := from, d.start
+	for _, v := range slices.Backward(d.state.Versions) {
+		if v.From.Before(end) && unsent.Before(end) && !absent[v.Version] {
+			free = end
+			break
+		}
+		if v.From.Before(end) {
+			end = v.From
+		}
+	}
+	return free
 }

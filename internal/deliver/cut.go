@@ -25,6 +25,10 @@ type cutting struct {
 	since  atomic.Int64 // log time of the open batch in Unix nanoseconds, for Status; 0 when none is open
 }
 
+// tickAgain is the least time between two looks at the log's clock. That clock stands still after the machine's was set
+// back, and so the time that seems to be left may pass and still be left.
+const tickAgain = 5 * time.Millisecond
+
 // readAgain is the pause after the log could not be read.
 const readAgain = time.Second
 
@@ -56,7 +60,10 @@ func (d *Delivery) cutBatches(ctx context.Context, senders *task.Group) {
 		}
 		if err != nil && ctx.Err() == nil {
 			d.Logger.Error("Reading the log failed; trying again.", "position", d.cutting.at.String(), "error", err)
-			d.rewind(d.cutting.at)
+			d.mu.Lock()
+			next := d.next // the open batch is read again from its first record
+			d.mu.Unlock()
+			d.rewind(next)
 			d.pause(ctx, readAgain)
 		}
 	}
@@ -173,7 +180,7 @@ func (d *Delivery) idle(ctx context.Context, senders *task.Group, end uint64) er
 			d.dispatch(ctx, senders)
 			return nil
 		}
-		c.due = time.Now().Add(c.cutter.Deadline().Sub(now))
+		c.due = time.Now().Add(max(c.cutter.Deadline().Sub(now), tickAgain))
 	}
 	return d.wait(ctx, c.due)
 }

@@ -78,6 +78,7 @@ type Delivery struct {
 	cutting  cutting       // owned by the cutting goroutine
 	commands chan command  // for the cutting goroutine, which takes them wherever it waits
 	slots    Slots         // one for each batch in flight
+	answered chan struct{} // tells the cutting goroutine that a try has ended, if it waits for that
 	dirty    chan struct{} // tells the keeping goroutine that the floor may have moved
 	ending   chan struct{} // closed when nothing new is sent any more
 
@@ -98,6 +99,7 @@ func New(ctx context.Context, s Settings) (*Delivery, error) {
 		Settings: s,
 		commands: make(chan command),
 		slots:    make(Slots, s.InFlight),
+		answered: make(chan struct{}, 1),
 		dirty:    make(chan struct{}, 1),
 		ending:   make(chan struct{}),
 		plans:    map[int]Plan{},

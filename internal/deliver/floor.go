@@ -8,9 +8,12 @@ import (
 )
 
 // floorMoved tells the keeping goroutine that the floor may have moved. The caller holds d.mu.
-func (d *Delivery) floorMoved() {
+func (d *Delivery) floorMoved() { signal(d.dirty) }
+
+// signal tells the one who waits for a channel with room for one that there is something to look at.
+func signal(c chan<- struct{}) {
 	select {
-	case d.dirty <- struct{}{}:
+	case c <- struct{}{}:
 	default: // told already
 	}
 }

@@ -25,6 +25,7 @@ type flight struct {
 	cancelled bool     // it will be cut anew; what the sender still reports does not count
 	trying    bool     // a try is under way
 	mayExist  bool     // a try, in this life or an earlier one, may have put it in place
+	absent    bool     // the latest try said that the destination does not exist
 	problem   *Problem // of the latest try; nil before the first one failed
 	stop      context.CancelFunc
 	ended     chan struct{} // closed when the sender has ended
@@ -104,8 +105,10 @@ func (d *Delivery) try(ctx context.Context, f *flight, b *batch.Batch, to destin
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	f.trying = false
-	if refused := verdict.AsSetUp(err); refused != nil {
-		f.mayExist = existed && !refused.Absent
+	refused := verdict.AsSetUp(err)
+	f.absent = refused != nil && refused.Absent
+	if refused != nil {
+		f.mayExist = existed && !f.absent
 	}
 	return err
 }
@@ -117,6 +120,7 @@ func (d *Delivery) failed(f *flight, err error, try int) {
 		f.problem = &Problem{Since: time.Now()}
 	}
 	f.problem.Tries, f.problem.Err = try, err
+	signal(d.answered)
 	d.mu.Unlock()
 
 	d.Observer.Failed(err)
@@ -137,6 +141,7 @@ func (d *Delivery) land(f *flight, delivered bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	defer close(f.ended)
+	defer signal(d.answered)
 	if !delivered || f.cancelled {
 		return
 	}

@@ -1,0 +1,368 @@
+package deliver_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"firehose/internal/batch"
+	"firehose/internal/block"
+	"firehose/internal/deliver"
+	"firehose/internal/disk/disktest"
+	"firehose/internal/log"
+	"firehose/internal/log/segment"
+	"firehose/internal/record"
+)
+
+// TestReplayCutsTheSameBatches is the property that everything here is made for. It leads a delivery through random
+// lives: streams, limits, faults of the destination, of the disk and of the cursor, flushes, new versions of the
+// document, clocks that step, crashes between any two effects. In the end every acknowledged record is in the objects
+// exactly once and in order, and a replay from a saved state puts the objects that were put after it.
+//
+// FIREHOSE_TEST_SEEDS says how many histories, FIREHOSE_TEST_SEED which one alone.
+func TestReplayCutsTheSameBatches(t *testing.T) {
+	first, count := uint64(0), uint64(300)
+	if testing.Short() {
+		count = 100
+	}
+	if s, err := strconv.ParseUint(os.Getenv("FIREHOSE_TEST_SEEDS"), 10, 64); err == nil {
+		count = s
+	}
+	if s, err := strconv.ParseUint(os.Getenv("FIREHOSE_TEST_SEED"), 10, 64); err == nil {
+		first, count = s, 1
+	}
+	dir := t.TempDir()
+	for seed := first; seed < first+count && !t.Failed(); seed++ {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHistory(t, seed, dir)
+			defer func() {
+				if t.Failed() {
+					t.Logf("FIREHOSE_TEST_SEED=%d\n%s", seed, strings.Join(h.story, "\n"))
+				}
+			}()
+			h.run()
+		})
+	}
+}
+
+// history is one run of the property: a world and what was promised in it.
+type history struct {
+	*testing.T
+	*world
+	rand    *rand.Rand
+	options settings
+	steps   bool // the clock steps back between lives
+	p       *process
+	orders  sync.WaitGroup // flushes and changes under way
+
+	records int
+	fates   sync.Mutex
+	acked   map[string]bool // records that must arrive
+	doubted map[string]bool // records that may
+}
+
+func newHistory(t *testing.T, seed uint64, dir string) *history {
+	r := rand.New(rand.NewPCG(seed, 1))
+	h := &history{
+		T: t, rand: r, acked: map[string]bool{}, doubted: map[string]bool{}, steps: r.IntN(2) == 0,
+		world: &world{
+			disk: disktest.New(seed), chance: rand.New(rand.NewPCG(seed, 2)), objects: map[string][]byte{},
+			sent: map[record.Position]deliver.Sent{},
+		},
+	}
+	h.options = settings{
+		inFlight: 1 + r.IntN(5), encoders: 1 + r.IntN(2),
+		spools: batch.NewSpools(dir, []int64{1 << 30, 1 << 30, 1 << 30, 4 << 10}[r.IntN(4)]),
+		logs:   segment.Options{SegmentSizeMax: 1 << (9 + r.IntN(6)), Retention: []time.Duration{-1, time.Hour}[r.IntN(2)]},
+	}
+	h.declare()
+	return h
+}
+
+func (h *history) run() {
+	for range 1 + h.rand.IntN(5) {
+		h.live()
+	}
+	h.settle()
+	h.checkObjects()
+	for range 3 {
+		h.checkReplay(h.rand.IntN(len(h.saves)))
+	}
+}
+
+// declare makes a version of the document.
+func (h *history) declare() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.buckets) == 0 || h.rand.IntN(2) == 0 {
+		h.buckets = append(h.buckets, []bucketState{bucketThere, bucketThere, bucketDenied, bucketAbsent}[h.rand.IntN(4)])
+	}
+	p := plan{
+		bucket: h.rand.IntN(len(h.buckets)),
+		limits: batch.Limits{
+			Size:     []int64{1, 50, 500, 5000}[h.rand.IntN(4)],
+			Interval: []time.Duration{0, 100 * time.Millisecond, time.Second, time.Minute, 5 * time.Minute}[h.rand.IntN(5)],
+			Count:    []int{0, 0, 1, 3}[h.rand.IntN(4)],
+		},
+	}
+	h.plans = append(h.plans, p)
+	h.note("version %d: %+v, bucket is %d", len(h.plans), p, h.buckets[p.bucket])
+}
+
+// repair lets every bucket take objects.
+func (h *history) repair() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.note("every bucket is repaired")
+	clear(h.buckets)
+}
+
+// live leads the process through one life.
+func (h *history) live() {
+	h.mu.Lock()
+	h.dead, h.fuse, h.failing = false, h.rand.IntN(4)*h.rand.IntN(20), 0
+	h.clock += time.Duration(h.rand.IntN(600)) * time.Second
+	if h.steps {
+		h.clock -= time.Duration(h.rand.IntN(900)) * time.Second
+	}
+	h.mu.Unlock()
+	p, err := h.start(h.T, h.options)
+	if err != nil {
+		if !h.isDead() {
+			h.Fatalf("start: %v", err)
+		}
+		return
+	}
+	h.p = p
+	h.mu.Lock()
+	h.note("life with version %d, clock %v", len(h.plans), h.clock)
+	h.mu.Unlock()
+	stopFaults := func() {}
+	for range h.rand.IntN(40) {
+		if h.isDead() {
+			break
+		}
+		switch h.rand.IntN(24) {
+		default:
+			h.append()
+		case 0, 1, 2, 3:
+			time.Sleep(time.Duration(h.rand.IntN(2_000)) * time.Millisecond)
+		case 4, 5:
+			time.Sleep(time.Duration(h.rand.IntN(200)) * time.Second)
+		case 6:
+			h.flush()
+		case 7:
+			h.reconfigure()
+		case 8:
+			h.mu.Lock()
+			h.failing = h.rand.IntN(4)
+			h.mu.Unlock()
+		case 9:
+			stopFaults()
+			stopFaults = p.disk.Inject(disktest.Fault{Op: disktest.Read, Skip: h.rand.IntN(10), Times: 1 + h.rand.IntN(3), Err: syscall.EIO})
+		case 10:
+			h.repair()
+		case 11:
+			h.declare() // at the next start it is in force
+		}
+	}
+	stopFaults()
+	h.endLife()
+	h.orders.Wait()
+}
+
+// endLife kills the process, in the middle of an append or not, or lets it end.
+func (h *history) endLife() {
+	switch h.rand.IntN(4) {
+	case 0:
+		h.p.end(h.T, time.Minute)
+	case 1:
+		h.p.end(h.T, 0)
+	case 2:
+		h.p.disk.Inject(disktest.Fault{Op: disktest.Any, Skip: h.rand.IntN(8), Short: h.rand.IntN(3000), Err: syscall.EIO})
+		h.append()
+		fallthrough
+	default:
+		h.mu.Lock()
+		h.fuse = 1
+		h.danger()
+		h.mu.Unlock()
+		h.p.end(h.T, 0)
+	}
+}
+
+// append appends one or several blocks.
+func (h *history) append() {
+	var bodies [][]byte
+	var lines []string
+	for range 1 + h.rand.IntN(2)*h.rand.IntN(3) {
+		var b block.Builder
+		for range 1 + h.rand.IntN(5) {
+			if h.rand.IntN(10) == 0 {
+				b.Append(nil)
+				continue
+			}
+			h.records++
+			line := fmt.Sprintf("%06d%s\n", h.records, strings.Repeat("x", h.rand.IntN(60)*h.rand.IntN(3)))
+			b.Append([]byte(line))
+			lines = append(lines, line)
+		}
+		bodies = append(bodies, b.Pack(nil, nil))
+	}
+	first, at, err := h.p.log.Append(context.Background(), bodies...)
+	h.mu.Lock()
+	dead := h.dead
+	h.note("append %d blocks at %d, %v: %.6q: %v", len(bodies), first, at.Format("15:04:05.000"), lines, err)
+	h.mu.Unlock()
+	h.fates.Lock()
+	defer h.fates.Unlock()
+	for _, line := range lines {
+		if err == nil && !dead {
+			h.acked[line] = true
+		} else {
+			h.doubted[line] = true
+		}
+	}
+	if err != nil && !errors.Is(err, syscall.EIO) && !errors.Is(err, log.ErrClosed) {
+		h.Errorf("append: %v", err)
+	}
+}
+
+// flush flushes beside everything else. If it succeeds, what was acknowledged before is in objects.
+func (h *history) flush() {
+	h.fates.Lock()
+	before := len(h.acked)
+	promised := make([]string, 0, before)
+	for line := range h.acked {
+		promised = append(promised, line)
+	}
+	h.fates.Unlock()
+	p, patience := h.p, time.Duration(h.rand.IntN(100))*time.Second
+	h.orders.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if p.Flush(ctx) != nil {
+			return
+		}
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		found := count(h.objects)
+		for _, line := range promised {
+			if found[line] != 1 {
+				h.Errorf("after a flush %.6s is there %d times", line, found[line])
+			}
+		}
+	})
+}
+
+// reconfigure puts a new version in force beside everything else.
+func (h *history) reconfigure() {
+	h.declare()
+	p, version := h.p, len(h.plans)
+	h.orders.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		err := p.Reconfigure(ctx, version)
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.note("version %d put in force: %v", version, err)
+	})
+}
+
+// settle lives once more, without faults, until everything is delivered.
+func (h *history) settle() {
+	h.mu.Lock()
+	h.calm, h.dead, h.fuse, h.failing = true, false, 0, 0
+	h.mu.Unlock()
+	h.repair()
+	p, err := h.start(h.T, h.options)
+	if err != nil {
+		h.Fatalf("start: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+	defer cancel()
+	if err := p.Flush(ctx); err != nil {
+		h.Errorf("flush: %v, at %+v", err, p.Status())
+	}
+	p.end(h.T, time.Minute)
+}
+
+// count counts in how many objects records are.
+func count(objects map[string][]byte) map[string]int {
+	found := map[string]int{}
+	for _, body := range objects {
+		for _, line := range lines(body) {
+			found[line]++
+		}
+	}
+	return found
+}
+
+func (h *history) checkObjects() {
+	for key, body := range h.objects {
+		list := lines(body)
+		for i := 1; i < len(list); i++ {
+			if list[i] <= list[i-1] {
+				h.Errorf("object %s: %.6s after %.6s", key, list[i], list[i-1])
+			}
+		}
+	}
+	found := count(h.objects)
+	for line := range h.acked {
+		if found[line] != 1 {
+			h.Errorf("record %.6s is there %d times", line, found[line])
+		}
+	}
+	for line, n := range found {
+		if n > 1 || !h.acked[line] && !h.doubted[line] {
+			h.Errorf("record %.6s is there %d times", line, n)
+		}
+	}
+	if h.lost > 0 {
+		h.Errorf("%d records are said to be lost", h.lost)
+	}
+}
+
+// checkReplay replays from the n-th saved state into empty buckets. What had been put while that state was the newest
+// one must be put again, byte by byte. Only a batch that the clock had cut, with nothing after it, may have grown: a clock
+// that stepped back after a crash lets more records belong to it, and it overwrites itself.
+func (h *history) checkReplay(n int) {
+	again := &world{disk: h.disk, clock: h.clock, calm: true, plans: h.plans, buckets: h.buckets, objects: map[string][]byte{},
+		saves: h.saves[n : n+1 : n+1], sent: map[record.Position]deliver.Sent{}}
+	again.plans = h.plans[:again.saves[0].Versions[len(again.saves[0].Versions)-1].Version]
+	p, err := again.start(h.T, h.options)
+	if err != nil {
+		h.Fatalf("start: %v", err)
+	}
+	if first, _ := p.log.Ends(); again.saves[0].Floor.Block < first {
+		p.end(h.T, 0)
+		return // trimmed since
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+	defer cancel()
+	if err := p.Flush(ctx); err != nil {
+		h.Errorf("flush: %v, at %+v", err, p.Status())
+	}
+	p.end(h.T, time.Minute)
+	for _, e := range h.effects {
+		got, there := again.objects[e.key]
+		switch {
+		case e.saves != n+1:
+		case !there:
+			h.Errorf("replay from state %d %+v does not put %s", n, h.saves[n], e.key)
+		case e.newest && h.steps && bytes.HasPrefix(got, e.body):
+		case !bytes.Equal(got, e.body):
+			h.Errorf("replay from state %d %+v puts %s\n%s\ninstead of\n%s", n, h.saves[n], e.key, got, e.body)
+		}
+	}
+}

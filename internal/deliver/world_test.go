@@ -1,0 +1,343 @@
+package deliver_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"firehose/internal/batch"
+	"firehose/internal/deliver"
+	"firehose/internal/disk/disktest"
+	"firehose/internal/log"
+	"firehose/internal/log/segment"
+	"firehose/internal/record"
+	"firehose/internal/verdict"
+)
+
+// world is what outlives a process: the disk, the saved states, the catalogue's versions and the buckets. It dies at a
+// point chosen beforehand, and then nothing more has an effect on it.
+type world struct {
+	disk  *disktest.FS
+	clock time.Duration // how far the machine's clock is ahead of the test's
+
+	mu      sync.Mutex
+	chance  *rand.Rand
+	calm    bool // nothing fails
+	fuse    int  // points of danger until the process dies; 0 for never
+	dead    bool
+	ends    func() (first, next uint64)
+	saves   []deliver.State // the last is in force
+	sent    map[record.Position]deliver.Sent
+	failing int // saves that fail from now on
+	plans   []plan
+	buckets []bucketState
+	objects map[string][]byte
+	effects []effect
+	lost    int
+	story   []string // what happened, for whoever looks for the fault
+}
+
+// note adds to the story. It needs the mutex.
+func (w *world) note(format string, args ...any) {
+	w.story = append(w.story, time.Now().Format("15:04:05.000 ")+fmt.Sprintf(format, args...))
+}
+
+// plan is what a version of the document says.
+type plan struct {
+	limits batch.Limits
+	bucket int
+}
+
+// bucketState is what a bucket answers.
+type bucketState int
+
+const (
+	bucketThere bucketState = iota
+	bucketDenied
+	bucketAbsent
+)
+
+// effect is an object that was put.
+type effect struct {
+	key    string
+	body   []byte
+	saves  int  // states that were saved before
+	newest bool // no record came after the batch's last
+}
+
+var errDead = errors.New("the process is dead")
+
+// danger is a point at which the process may die. It needs the mutex.
+func (w *world) danger() bool {
+	if w.fuse > 0 && !w.dead {
+		if w.fuse--; w.fuse == 0 {
+			w.note("crash")
+			w.dead = true
+			w.disk = w.disk.Crash(disktest.Mixed)
+		}
+	}
+	return w.dead
+}
+
+func (w *world) isDead() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.dead
+}
+
+// Load, Save and Find make a world a deliver.Cursor.
+func (w *world) Load() (deliver.State, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.saves) == 0 {
+		return deliver.State{}, false, nil
+	}
+	return clone(w.saves[len(w.saves)-1]), true, nil
+}
+
+func (w *world) Save(s deliver.State, sent []deliver.Sent, oldest uint64) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.danger() {
+		return errDead
+	}
+	if w.failing > 0 && !w.calm {
+		w.failing--
+		return errors.New("disk full")
+	}
+	w.note("state %d: %+v", len(w.saves), s)
+	w.saves = append(w.saves, clone(s))
+	for _, b := range sent {
+		w.sent[b.First] = b
+	}
+	if w.danger() {
+		return errDead
+	}
+	return nil
+}
+
+func (w *world) Find(p record.Position) (deliver.Sent, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, b := range w.sent {
+		if !p.Before(b.First) && p.Before(b.End) {
+			return b, true, nil
+		}
+	}
+	return deliver.Sent{}, false, nil
+}
+
+func clone(s deliver.State) deliver.State {
+	s.Cuts, s.Versions = slices.Clone(s.Cuts), slices.Clone(s.Versions)
+	return s
+}
+
+// open is deliver.Settings.Open.
+func (w *world) open(version int) (deliver.Plan, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if version < 1 || version > len(w.plans) {
+		return deliver.Plan{}, fmt.Errorf("no version %d", version)
+	}
+	p := w.plans[version-1]
+	return deliver.Plan{Limits: p.limits, Destination: &bucket{world: w, number: p.bucket}}, nil
+}
+
+// bucket is a destination that keeps bodies as they are.
+type bucket struct {
+	world  *world
+	number int
+}
+
+func (b *bucket) Close() error { return nil }
+
+func (b *bucket) Name(head batch.Head) string {
+	return fmt.Sprintf("%d/v%d/%v", b.number, head.Version, head.First)
+}
+
+func (b *bucket) Encoder(_ batch.Head, w io.Writer) (batch.Encoder, error) {
+	return plainEncoder{w}, nil
+}
+
+type plainEncoder struct{ io.Writer }
+
+func (e plainEncoder) Write(r batch.Records) error {
+	_, err := e.Writer.Write(r.Bytes())
+	return err
+}
+func (plainEncoder) Close() error { return nil }
+
+// Deliver does, or does not do, what it should, and says so, or not.
+func (b *bucket) Deliver(ctx context.Context, given *batch.Batch) error {
+	body := make([]byte, given.Body.Size())
+	if _, err := given.Body.ReadAt(body, 0); err != nil && err != io.EOF {
+		return err
+	}
+	w := b.world
+	w.mu.Lock()
+	if w.danger() {
+		w.mu.Unlock()
+		return errDead
+	}
+	mood, long := 11, time.Duration(0)
+	if !w.calm {
+		mood, long = w.chance.IntN(12), time.Duration(w.chance.IntN(5_000))*time.Millisecond
+	}
+	w.mu.Unlock()
+
+	switch mood {
+	case 0:
+		return errors.New("come back later")
+	case 1:
+		return verdict.After(errors.New("come back much later"), long)
+	case 2:
+		return &verdict.SetUp{Code: "Denied", Err: errors.New("denied for a while")}
+	case 3: // hangs
+		<-ctx.Done()
+		return context.Cause(ctx)
+	case 4: // hangs after it was done
+		if err := b.put(given, body); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return context.Cause(ctx)
+	case 5: // done, but nobody hears of it
+		if err := b.put(given, body); err != nil {
+			return err
+		}
+		return errors.New("connection reset")
+	case 6, 7: // slow
+		select {
+		case <-time.After(long):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return b.put(given, body)
+}
+
+func (b *bucket) put(given *batch.Batch, body []byte) error {
+	w := b.world
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.danger() {
+		return errDead
+	}
+	switch w.buckets[b.number] {
+	case bucketDenied:
+		return &verdict.SetUp{Code: "Denied", Err: errors.New("denied")}
+	case bucketAbsent:
+		return &verdict.SetUp{Code: "Absent", Absent: true, Err: errors.New("no such bucket")}
+	}
+	key := b.Name(given.Head)
+	_, next := w.ends()
+	w.note("object %s to %v: %.6q", key, given.End, lines(body))
+	w.objects[key] = body
+	w.effects = append(w.effects, effect{key, body, len(w.saves), next <= given.End.Block})
+	if w.danger() {
+		return errDead
+	}
+	return nil
+}
+
+// Delivered, Failed and Lost make a world a deliver.Observer.
+func (w *world) Delivered(*batch.Batch, int64, time.Duration) {}
+func (w *world) Failed(error)                                 {}
+func (w *world) Lost(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.dead {
+		w.lost += n
+	}
+}
+
+// process is one life of a delivery in a world.
+type process struct {
+	*world
+	*deliver.Delivery
+	disk   *disktest.FS // before a crash
+	engine *segment.Engine
+	log    log.Log
+	stop   context.CancelFunc // begins nothing more
+	abort  context.CancelFunc
+	ended  chan error
+}
+
+// settings are what a life of the process differs in.
+type settings struct {
+	inFlight int
+	encoders int
+	spools   *batch.Spools
+	logs     segment.Options
+}
+
+// start begins a life. It returns an error if the process dies, or something fails, before the delivery runs.
+func (w *world) start(t *testing.T, s settings) (*process, error) {
+	w.mu.Lock()
+	logs := s.logs
+	logs.Dir, logs.FS, logs.FreeMin = "/log", w.disk, -1
+	clock, version := w.clock, len(w.plans)
+	w.mu.Unlock()
+	logs.Now = func() time.Time { return time.Now().Add(clock) }
+	engine, err := segment.Open(logs)
+	if err != nil {
+		return nil, err
+	}
+	l, err := engine.Open(t.Context(), "stream/0")
+	if err != nil {
+		engine.Close()
+		return nil, err
+	}
+	w.mu.Lock()
+	w.ends = l.Ends
+	w.mu.Unlock()
+	p := &process{world: w, disk: logs.FS.(*disktest.FS), engine: engine, log: l, ended: make(chan error, 1)}
+	p.Delivery, err = deliver.New(t.Context(), deliver.Settings{
+		Log: l, Cursor: w, Open: w.open, Version: version,
+		InFlight: s.inFlight, Encoders: make(deliver.Slots, s.encoders), Spools: s.spools,
+		Retry:    deliver.Retry{First: 100 * time.Millisecond, Max: 10 * time.Second, Timeout: 30 * time.Second},
+		Released: l.Release, Observer: w, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		engine.Close()
+		return nil, err
+	}
+	run, stop := context.WithCancel(context.Background())
+	abort, aborted := context.WithCancel(context.Background())
+	p.stop, p.abort = stop, aborted
+	go func() { p.ended <- p.Run(run, abort) }() // end waits for it
+	return p, nil
+}
+
+// end ends a life: at once, or after what is being tried is finished or patience is over.
+func (p *process) end(t *testing.T, patience time.Duration) {
+	p.stop()
+	timer := time.AfterFunc(patience, p.abort)
+	err := <-p.ended
+	timer.Stop()
+	p.abort()
+	p.mu.Lock()
+	failing, dead := p.failing > 0, p.dead
+	p.mu.Unlock()
+	if err != nil && !dead && !failing && !strings.Contains(err.Error(), "disk full") {
+		t.Errorf("run: %v", err)
+	}
+	p.engine.Close()
+}
+
+// lines returns the records in a body, without the empty ones.
+func lines(body []byte) (list []string) {
+	for line := range bytes.Lines(body) {
+		list = append(list, string(line))
+	}
+	return list
+}
