@@ -55,10 +55,7 @@ func (h *Handler) putRecordBatch(c *call) ([]byte, error) {
 		return nil, err
 	}
 	if c.seen.Put.Bytes > batchBytesMax {
-		if _, err := h.streams.Get(key); err != nil {
-			return nil, err
-		}
-		return nil, invalidArgument("Records size exceeds 4 MB limit")
+		return nil, h.batchTooLarge(key)
 	}
 	receipt, err := h.put(c, key)
 	if err != nil {
@@ -83,6 +80,18 @@ func (h *Handler) putRecordBatch(c *call) ([]byte, error) {
 	}
 	c.buffers.answer = append(answer, "]}"...)
 	return c.buffers.answer, nil
+}
+
+// batchTooLarge refuses a batch for its size, but for its stream first.
+func (h *Handler) batchTooLarge(key stream.Key) error {
+	s, err := h.streams.Get(key)
+	switch {
+	case err != nil:
+		return err
+	case s.Status != stream.Active:
+		return notActive(key)
+	}
+	return invalidArgument("Records size exceeds 4 MB limit")
 }
 
 // put hands the parsed records over. That none was taken is no error here: the receipt says so.

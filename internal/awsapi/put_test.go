@@ -98,6 +98,9 @@ func TestPutLimitsCountDecodedBytes(t *testing.T) {
 	d.accept("PutRecordBatch", batchBody(make([]int, 500)...))
 	d.refuse("PutRecordBatch", strings.Replace(batchBody(1024000, 1024000, 1024000, 1024000, 98305), `"a"`, `"none"`, 1),
 		"ResourceNotFoundException", "Firehose none under account 123456789012 not found.")
+	d.set("a", func(s *stream.Stream) { s.Status = stream.Deleting })
+	d.refuse("PutRecordBatch", batchBody(1024000, 1024000, 1024000, 1024000, 98305),
+		"ResourceNotFoundException", "Firehose a is not active in 123456789012 account.")
 }
 
 // What clients may also send takes another way and comes to the same.
