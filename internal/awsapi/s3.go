@@ -2,6 +2,7 @@ package awsapi
 
 import (
 	"cmp"
+
 	"firehose/internal/stream"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -147,16 +148,6 @@ func mergeConversion(key stream.Key, stored, given *types.DataFormatConversionCo
 		}
 	}
 	return merged
-}
-
-// either returns the first value that is there.
-func either[T comparable](values ...T) (value T) {
-	for _, v := range values {
-		if v != value {
-			return v
-		}
-	}
-	return value
 }
 
 // orZero returns what p points to, or a zero value.
