@@ -27,6 +27,7 @@ const (
 
 	putBodyMax     = 8 << 20 // the largest legal one is 4 MiB of data in base64, and its JSON
 	controlBodyMax = 1 << 20
+	discardMax     = 64 << 20 // of the body of a request that is refused
 )
 
 // call is one request on its way.
@@ -67,6 +68,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Content-Type", contentType)
 	status := http.StatusOK
 	if err != nil {
+		// Many clients read no answer before they have written their whole request. To them a refusal in the middle of
+		// the body would be a broken connection, and a reason to send it again.
+		io.CopyN(io.Discard, r.Body, discardMax)
 		failure, known := asError(c.seen.Stream, err)
 		if !known {
 			h.Logger.Error("request failed", "request_id", id,

@@ -1,11 +1,14 @@
 package awsapi
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -88,6 +91,29 @@ func TestBodiesAreBounded(t *testing.T) {
 	}
 	chunked("{}", 200)
 	chunked("{}"+space(controlBodyMax-1), 413)
+}
+
+// Many clients write all of a request before they read; a refusal must reach these too.
+func TestRefusalsReachClientsThatWriteFirst(t *testing.T) {
+	d := newDoor(t)
+	const size = 40 << 20 // more than the kernel's buffers hold
+	refused := func(header, want string) {
+		t.Helper()
+		conn, err := net.Dial("tcp", d.server.Listener.Addr().String())
+		must(t, err)
+		defer conn.Close()
+		_, err = fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: h\r\n%s\r\nContent-Length: %d\r\n\r\n", header, size)
+		must(t, err)
+		_, err = conn.Write(make([]byte, size))
+		must(t, err)
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		must(t, err)
+		defer response.Body.Close()
+		same(t, want, response.Header.Get("x-amzn-ErrorType"))
+	}
+	refused("X-Amz-Target: Firehose_20150804.PutRecordBatch", "RequestEntityTooLargeException")
+	refused("X-Amz-Target: Firehose_20150804.PutRecordBatch\r\nContent-Encoding: gzip", "UnsupportedMediaTypeException")
+	refused("X-Amz-Target: Nothing", "UnknownOperationException")
 }
 
 func TestCompressedBodiesAreRefused(t *testing.T) {
