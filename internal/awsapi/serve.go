@@ -72,7 +72,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// the body would be a broken connection, and a reason to send it again.
 		io.CopyN(io.Discard, r.Body, discardMax)
 		failure, known := asError(c.seen.Stream, err)
-		if !known {
+		if !known && !errors.Is(err, context.Canceled) { // which means that the client went away
 			h.Logger.Error("request failed", "request_id", id,
 				"operation", c.seen.Operation, "stream", c.seen.Stream.Name, "error", err)
 		}

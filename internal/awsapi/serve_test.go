@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -170,6 +171,23 @@ func TestAPanicIsAnsweredAndLogged(t *testing.T) {
 	}
 	d.memory.put = nil
 	d.accept("PutRecord", `{"DeliveryStreamName":"a","Record":{"Data":""}}`)
+}
+
+// A client that does not wait for its answer is no fault of the server's, and does not fill its log.
+func TestOnlyTheServersFaultsAreLogged(t *testing.T) {
+	var text bytes.Buffer
+	d := newDoor(t, func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&text, nil)) })
+	d.create("a", "")
+	put := func(fault error) {
+		d.memory.put = func([][]byte) (int, error) { return 0, fault }
+		d.refuse("PutRecord", `{"DeliveryStreamName":"a","Record":{"Data":""}}`, errInternal.Type, errInternal.Message)
+	}
+	put(fmt.Errorf("append: %w", context.Canceled))
+	same(t, "", text.String())
+	put(errors.New("disk is on fire"))
+	if !strings.Contains(text.String(), "disk is on fire") {
+		t.Errorf("log: %s", text.String())
+	}
 }
 
 // The account comes from the access key and the region from the signature; streams of others do not exist.
