@@ -197,6 +197,19 @@ func TestDecodeStopsKeepingElementsBeyondTheMaximum(t *testing.T) {
 	}
 }
 
+// The model bounds no list of processors, and each of these breaks a constraint.
+func TestViolationsAreBounded(t *testing.T) {
+	create := Operations()["CreateDeliveryStream"]
+	tree, err := Decode(create, []byte(`{"ExtendedS3DestinationConfiguration":{"ProcessingConfiguration":{"Processors":[`+
+		strings.Repeat(`{},`, 5000)+`{}]}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := len(Validate(create, tree)); got != 1000 {
+		t.Errorf("%d violations", got)
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	f.Add("CreateDeliveryStream", []byte(`{"DeliveryStreamName":"a","Tags":[{"Key":"a"},null],"S3DestinationConfiguration":{"BufferingHints":{"SizeInMBs":1}}}`))
 	f.Add("PutRecordBatch", []byte(`{"Records":[{"Data":"AA=="}]}`))

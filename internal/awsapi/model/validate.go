@@ -8,8 +8,12 @@ import (
 	"unicode/utf8"
 )
 
+// violationsMax is how many violations are reported at most. No list that the model bounds has as many; one that it
+// leaves unbounded would make the answer many times as large as the request.
+const violationsMax = 1000
+
 // Validate returns what in a tree of Decode breaks the model's constraints: for each violation the service's text,
-// "Value at 'tags.2.member.key' failed to satisfy constraint: Member must not be null".
+// "Value at 'tags.2.member.key' failed to satisfy constraint: Member must not be null". There are at most 1,000.
 func Validate(s *Shape, tree map[string]any) []string {
 	var v validator
 	v.structure(s, tree)
@@ -31,6 +35,9 @@ type validator struct {
 }
 
 func (v *validator) report(constraint string) {
+	if len(v.violations) == violationsMax {
+		return
+	}
 	v.violations = append(v.violations, "Value at '"+lowerCamel(v.path)+"' failed to satisfy constraint: "+constraint)
 }
 
