@@ -60,28 +60,41 @@ func (d *Delivery) Flush(ctx context.Context) error {
 // configuration also moves what the broken one could not deliver. What may be in place already keeps its version: a
 // batch of which a try may have succeeded, and what an earlier life may have sent.
 func (d *Delivery) Reconfigure(ctx context.Context, version int) error {
-	plan, err := d.Open(version)
-	if err != nil {
-		return fmt.Errorf("open destination of version %d: %w", version, err)
-	}
-	err = d.order(ctx, func() (bool, error) {
+	err := d.order(ctx, func() (bool, error) {
+		plan, err := d.Open(version)
+		if err != nil {
+			return false, fmt.Errorf("open destination: %w", err)
+		}
 		d.awaitAnswers(ctx)
 		from, free := d.recall()
-		err := d.change(func(s *State) bool {
+		err = d.change(func(s *State) bool {
 			s.change(free, version)
-			d.plans[version] = plan
 			return true
 		})
+		if err == nil {
+			d.adopt(version, plan)
+		} else {
+			plan.Destination.Close()
+		}
 		d.rewind(from) // also after an error: what was recalled must be cut again
 		return true, err
 	})
 	if err != nil {
 		return fmt.Errorf("put version %d in force: %w", version, err)
 	}
-	d.mu.Lock()
-	d.dropPlansLocked()
-	d.mu.Unlock()
 	return nil
+}
+
+// adopt keeps the plan of a version that came in force, and drops those of versions that are over.
+func (d *Delivery) adopt(version int, plan Plan) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if old, known := d.plans[version]; known {
+		plan.Destination.Close()
+		plan = old // batches in flight may use it
+	}
+	d.plans[version] = plan
+	d.dropPlansLocked()
 }
 
 // answerMax is how long a change of version waits for tries under way. What has no answer by then keeps its version.
