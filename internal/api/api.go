@@ -114,6 +114,7 @@ func (d *Door) identify(r *http.Request) (sigv4.Identity, error) {
 	return d.verifier.Verify(r, body)
 }
 
+// locate says where a record stands. Who is verified sees records of their own account and region.
 func (d *Door) locate(w http.ResponseWriter, r *http.Request) {
 	who, err := d.identify(r)
 	if err != nil {
@@ -127,7 +128,8 @@ func (d *Door) locate(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	location, err := d.streams.Locate(id)
-	if err == nil && who.Account != "" && who.Account != location.Stream.Account {
+	key := location.Stream
+	if err == nil && who.Account != "" && (who.Account != key.Account || who.Region != key.Region) {
 		err = stream.ErrNotFound
 	}
 	d.answer(w, location, err)
