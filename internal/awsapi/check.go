@@ -11,10 +11,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/firehose/types"
 )
 
-// The sizes that partitioning and format conversion need, and the shortest interval of a backup.
+// The least size for partitioning and for format conversion, and the shortest interval for partitioning and for a backup.
 const (
-	largeSizeInMBs        = 64
-	backupIntervalSeconds = 60
+	largeSizeInMBs      = 64
+	longIntervalSeconds = 60
 )
 
 // checkS3 finds what Amazon refuses about an S3 destination: stored is what was there before (a zero description at
@@ -76,8 +76,8 @@ func checkBackup(stored *extendedS3, given *s3Given, merged *extendedS3) error {
 			return err
 		}
 	}
-	if *backup.BufferingHints.IntervalInSeconds < backupIntervalSeconds {
-		return invalidArgument("BufferingHints.IntervalInSeconds must be at least %d for S3 backup.", backupIntervalSeconds)
+	if *backup.BufferingHints.IntervalInSeconds < longIntervalSeconds {
+		return invalidArgument("BufferingHints.IntervalInSeconds must be at least %d for S3 backup.", longIntervalSeconds)
 	}
 	return nil
 }
@@ -94,8 +94,8 @@ func checkPartitioning(stored *extendedS3, given *s3Given, merged *extendedS3) e
 	if aws.ToInt32(hints.SizeInMBs) < largeSizeInMBs {
 		return invalidArgument("BufferingHints.SizeInMBs must be at least %d when Dynamic Partitioning is enabled.", largeSizeInMBs)
 	}
-	if aws.ToInt32(hints.IntervalInSeconds) < backupIntervalSeconds {
-		return invalidArgument("BufferingHints.IntervalInSeconds must be at least %d when Dynamic Partitioning is enabled.", backupIntervalSeconds)
+	if aws.ToInt32(hints.IntervalInSeconds) < longIntervalSeconds {
+		return invalidArgument("BufferingHints.IntervalInSeconds must be at least %d when Dynamic Partitioning is enabled.", longIntervalSeconds)
 	}
 	return nil
 }
