@@ -45,7 +45,7 @@ func (d *Delivery) Flush(ctx context.Context) error {
 			if !d.next.Before(p) {
 				return false // everything before p is in flight or delivered already
 			}
-			s.cut(p)
+			s.cut(p, d.cutting.at)
 			return true
 		})
 	})

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,9 +32,9 @@ import (
 //
 // FIREHOSE_TEST_SEEDS says how many histories, FIREHOSE_TEST_SEED which one alone.
 func TestReplayCutsTheSameBatches(t *testing.T) {
-	first, count := uint64(0), uint64(300)
+	first, count := uint64(0), uint64(200)
 	if testing.Short() {
-		count = 100
+		count = 50
 	}
 	if s, err := strconv.ParseUint(os.Getenv("FIREHOSE_TEST_SEEDS"), 10, 64); err == nil {
 		count = s
@@ -59,13 +60,16 @@ func TestReplayCutsTheSameBatches(t *testing.T) {
 type history struct {
 	*testing.T
 	*world
-	rand    *rand.Rand
+	rand    *rand.Rand // of the driver
 	options settings
 	steps   bool // the clock steps back between lives
 	p       *process
+	running bool           // p takes records; guarded by the world's mutex
+	writing sync.Mutex     // held by whoever appends, so that the records are numbered in the log's order
 	orders  sync.WaitGroup // flushes and changes under way
 
 	records int
+	texts   *rand.Rand // of what is appended; goes with writing
 	fates   sync.Mutex
 	acked   map[string]bool // records that must arrive
 	doubted map[string]bool // records that may
@@ -74,7 +78,7 @@ type history struct {
 func newHistory(t *testing.T, seed uint64, dir string) *history {
 	r := rand.New(rand.NewPCG(seed, 1))
 	h := &history{
-		T: t, rand: r, acked: map[string]bool{}, doubted: map[string]bool{}, steps: r.IntN(2) == 0,
+		T: t, rand: r, texts: rand.New(rand.NewPCG(seed, 3)), acked: map[string]bool{}, doubted: map[string]bool{}, steps: r.IntN(2) == 0,
 		world: &world{
 			disk: disktest.New(seed), chance: rand.New(rand.NewPCG(seed, 2)), objects: map[string][]byte{},
 			sent: map[record.Position]deliver.Sent{},
@@ -85,8 +89,32 @@ func newHistory(t *testing.T, seed uint64, dir string) *history {
 		spools: batch.NewSpools(dir, []int64{1 << 30, 1 << 30, 1 << 30, 4 << 10}[r.IntN(4)]),
 		logs:   segment.Options{SegmentSizeMax: 1 << (9 + r.IntN(6)), Retention: []time.Duration{-1, time.Hour}[r.IntN(2)]},
 	}
+	h.options.intrude, h.options.slow = h.intrude, h.slow
 	h.declare()
 	return h
+}
+
+// intrude appends now and then. It is called by the delivery's goroutines.
+func (h *history) intrude() {
+	h.mu.Lock()
+	intrude := !h.calm && !h.dead && h.running && h.chance.IntN(20) == 0
+	h.mu.Unlock()
+	if intrude {
+		h.append()
+	}
+	for range 5 {
+		runtime.Gosched() // so that others see it first
+	}
+}
+
+// slow returns how long the log's clock takes to answer.
+func (h *history) slow() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.calm || h.chance.IntN(10) > 0 {
+		return 0
+	}
+	return time.Duration(h.chance.IntN(1_500)) * time.Millisecond
 }
 
 func (h *history) run() {
@@ -95,7 +123,7 @@ func (h *history) run() {
 	}
 	h.settle()
 	h.checkObjects()
-	for range 3 {
+	for range 5 {
 		h.checkReplay(h.rand.IntN(len(h.saves)))
 	}
 }
@@ -127,6 +155,16 @@ func (h *history) repair() {
 	clear(h.buckets)
 }
 
+// deny lets a bucket refuse objects.
+func (h *history) deny() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if n := h.rand.IntN(len(h.buckets)); h.buckets[n] == bucketThere {
+		h.note("bucket %d denies access", n)
+		h.buckets[n] = bucketDenied
+	}
+}
+
 // live leads the process through one life.
 func (h *history) live() {
 	h.mu.Lock()
@@ -143,8 +181,8 @@ func (h *history) live() {
 		}
 		return
 	}
-	h.p = p
 	h.mu.Lock()
+	h.p, h.running = p, true
 	h.note("life with version %d, clock %v", len(h.plans), h.clock)
 	h.mu.Unlock()
 	stopFaults := func() {}
@@ -174,9 +212,14 @@ func (h *history) live() {
 			h.repair()
 		case 11:
 			h.declare() // at the next start it is in force
+		case 12:
+			h.deny()
 		}
 	}
 	stopFaults()
+	h.mu.Lock()
+	h.running = false
+	h.mu.Unlock()
 	h.endLife()
 	h.orders.Wait()
 }
@@ -203,17 +246,19 @@ func (h *history) endLife() {
 
 // append appends one or several blocks.
 func (h *history) append() {
+	h.writing.Lock()
+	defer h.writing.Unlock()
 	var bodies [][]byte
 	var lines []string
-	for range 1 + h.rand.IntN(2)*h.rand.IntN(3) {
+	for range 1 + h.texts.IntN(2)*h.texts.IntN(3) {
 		var b block.Builder
-		for range 1 + h.rand.IntN(5) {
-			if h.rand.IntN(10) == 0 {
+		for range 1 + h.texts.IntN(5) {
+			if h.texts.IntN(10) == 0 {
 				b.Append(nil)
 				continue
 			}
 			h.records++
-			line := fmt.Sprintf("%06d%s\n", h.records, strings.Repeat("x", h.rand.IntN(60)*h.rand.IntN(3)))
+			line := fmt.Sprintf("%06d%s\n", h.records, strings.Repeat("x", h.texts.IntN(60)*h.texts.IntN(3)))
 			b.Append([]byte(line))
 			lines = append(lines, line)
 		}
@@ -337,10 +382,12 @@ func (h *history) checkObjects() {
 // one must be put again, byte by byte. Only a batch that the clock had cut, with nothing after it, may have grown: a clock
 // that stepped back after a crash lets more records belong to it, and it overwrites itself.
 func (h *history) checkReplay(n int) {
+	options := h.options
+	options.intrude, options.slow = func() {}, func() time.Duration { return 0 }
 	again := &world{disk: h.disk, clock: h.clock, calm: true, plans: h.plans, buckets: h.buckets, objects: map[string][]byte{},
 		saves: h.saves[n : n+1 : n+1], sent: map[record.Position]deliver.Sent{}}
-	again.plans = h.plans[:again.saves[0].Versions[len(again.saves[0].Versions)-1].Version]
-	p, err := again.start(h.T, h.options)
+	again.version = again.saves[0].Versions[len(again.saves[0].Versions)-1].Version
+	p, err := again.start(h.T, options)
 	if err != nil {
 		h.Fatalf("start: %v", err)
 	}

@@ -2,6 +2,7 @@ package deliver_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,6 +40,7 @@ type world struct {
 	sent    map[record.Position]deliver.Sent
 	failing int // saves that fail from now on
 	plans   []plan
+	version int // in force at the start; 0 for the last plan
 	buckets []bucketState
 	objects map[string][]byte
 	effects []effect
@@ -260,6 +262,25 @@ func (w *world) Lost(n int) {
 	}
 }
 
+// busyLog is a log to which others append at the worst moments.
+type busyLog struct {
+	log.Log
+	intrude func()
+	slow    func() time.Duration // how long it takes to look at the clock
+}
+
+func (l busyLog) Ends() (first, next uint64) {
+	first, next = l.Log.Ends()
+	l.intrude()
+	return first, next
+}
+
+func (l busyLog) Tick(ctx context.Context) (time.Time, uint64, error) {
+	l.intrude()
+	time.Sleep(l.slow())
+	return l.Log.Tick(ctx)
+}
+
 // process is one life of a delivery in a world.
 type process struct {
 	*world
@@ -275,6 +296,8 @@ type process struct {
 // settings are what a life of the process differs in.
 type settings struct {
 	inFlight int
+	slow     func() time.Duration
+	intrude  func() // called at moments at which an append is a nuisance
 	encoders int
 	spools   *batch.Spools
 	logs     segment.Options
@@ -285,7 +308,7 @@ func (w *world) start(t *testing.T, s settings) (*process, error) {
 	w.mu.Lock()
 	logs := s.logs
 	logs.Dir, logs.FS, logs.FreeMin = "/log", w.disk, -1
-	clock, version := w.clock, len(w.plans)
+	clock, version := w.clock, cmp.Or(w.version, len(w.plans))
 	w.mu.Unlock()
 	logs.Now = func() time.Time { return time.Now().Add(clock) }
 	engine, err := segment.Open(logs)
@@ -302,7 +325,7 @@ func (w *world) start(t *testing.T, s settings) (*process, error) {
 	w.mu.Unlock()
 	p := &process{world: w, disk: logs.FS.(*disktest.FS), engine: engine, log: l, ended: make(chan error, 1)}
 	p.Delivery, err = deliver.New(t.Context(), deliver.Settings{
-		Log: l, Cursor: w, Open: w.open, Version: version,
+		Log: busyLog{l, s.intrude, s.slow}, Cursor: w, Open: w.open, Version: version,
 		InFlight: s.inFlight, Encoders: make(deliver.Slots, s.encoders), Spools: s.spools,
 		Retry:    deliver.Retry{First: 100 * time.Millisecond, Max: 10 * time.Second, Timeout: 30 * time.Second},
 		Released: l.Release, Observer: w, Logger: slog.New(slog.DiscardHandler),
