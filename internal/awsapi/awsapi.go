@@ -87,7 +87,7 @@ type Observation struct {
 // Put is what came in by a put, refused ones included.
 type Put struct {
 	Records   int
-	Bytes     int64 // of the records
+	Bytes     int64 // of the records, without those that were throttled
 	Throttled int   // records that were not taken
 }
 

@@ -106,7 +106,10 @@ func (h *Handler) put(c *call, key stream.Key) (ingest.Receipt, error) {
 	case err != nil:
 		return receipt, err
 	}
-	c.seen.Put.Throttled = len(records) - receipt.Accepted
+	for _, data := range records[receipt.Accepted:] {
+		c.seen.Put.Throttled++
+		c.seen.Put.Bytes -= int64(len(data))
+	}
 	return receipt, nil
 }
 

@@ -69,11 +69,11 @@ func TestPutsAreThrottledByTheRecord(t *testing.T) {
 	d.create("a", "")
 	const slow = `{"ErrorCode":"ServiceUnavailableException","ErrorMessage":"Slow down."}`
 	d.memory.put = func([][]byte) (int, error) { return 1, nil }
-	answer := d.accept("PutRecordBatch", batchBody(1, 1, 1))
+	answer := d.accept("PutRecordBatch", batchBody(1, 2, 3))
 	if !strings.HasPrefix(answer, `{"FailedPutCount":2,`) || !strings.HasSuffix(answer, `"},`+slow+`,`+slow+`]}`) {
 		t.Error(answer)
 	}
-	same(t, Put{Records: 3, Bytes: 3, Throttled: 2}, d.seen[len(d.seen)-1].Put)
+	same(t, Put{Records: 3, Bytes: 1, Throttled: 2}, d.seen[len(d.seen)-1].Put)
 	for _, nothing := range []func([][]byte) (int, error){
 		func([][]byte) (int, error) { return 0, nil },
 		func([][]byte) (int, error) { return 0, fmt.Errorf("append: %w", ingest.ErrThrottled) },
