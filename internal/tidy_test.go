@@ -406,7 +406,7 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 	described := make(chan *prometheus.Desc, 256)
 	registered := collecting{described}
 	metric.New(registered)
-	registered.MustRegister(metric.Node(nil))
+	registered.MustRegister(metric.Node(nil), metric.Diagnostics(nil))
 	close(described)
 
 	documented := firstColumn(read(t, page))

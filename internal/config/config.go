@@ -96,7 +96,7 @@ type Log struct {
 
 // Memory is the budget of buffers that may grow.
 type Memory struct {
-	SpoolBytes Bytes `key:"spool_bytes" default:"128MiB" min:"1MiB" help:"Memory of all open batches together; beyond it they go on in files below data_dir."`
+	SpoolBytes Bytes `key:"spool_bytes" default:"128MiB" min:"1MiB" help:"Memory of all encoded batches that are being delivered; beyond it they go on in files below data_dir."`
 }
 
 // Delivery says how batches are delivered.

@@ -45,7 +45,11 @@ func (d *Delivery) Flush(ctx context.Context) error {
 			if !d.next.Before(p) {
 				return false // everything before p is in flight or delivered already
 			}
-			s.cut(p, d.cutting.at)
+			settled := d.start // up to here an earlier life may have cut
+			if settled.Before(d.cutting.at) {
+				settled = d.cutting.at
+			}
+			s.cut(p, settled)
 			return true
 		})
 	})

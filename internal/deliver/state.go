@@ -71,10 +71,10 @@ func (s *State) change(p record.Position, version int) {
 	s.Versions = append(s.Versions, Version{From: p, Version: version})
 }
 
-// cut adds a cut at p, which is not before the position that was read up to. It takes the place of cuts that the reading
-// has not reached: no batch ends there yet, and so flushes that wait for a broken destination are one cut, not many.
-func (s *State) cut(p, read record.Position) {
-	s.Cuts = slices.DeleteFunc(s.Cuts, func(c record.Position) bool { return read.Before(c) })
+// cut adds a cut at p. It takes the place of cuts after settled, where no batch can have ended yet: so many flushes that
+// wait for a broken destination are one cut.
+func (s *State) cut(p, settled record.Position) {
+	s.Cuts = slices.DeleteFunc(s.Cuts, func(c record.Position) bool { return settled.Before(c) })
 	if i, found := slices.BinarySearchFunc(s.Cuts, p, record.Position.Compare); !found {
 		s.Cuts = slices.Insert(s.Cuts, i, p)
 	}
