@@ -33,11 +33,13 @@ var floors = [][]string{
 	{ // bytes, and the place that takes them
 		"internal/batch", "internal/block", "internal/format",
 		"internal/object", "internal/object/folder", "internal/object/s3",
+		"internal/bench/load",
 	},
 	{ // the log, the plug-ins, and what speaks to other services
 		"internal/log", "internal/log/segment",
 		"internal/destination", "internal/destination/s3",
 		"internal/keyring", "internal/cloudwatch",
+		"internal/bench/limit",
 	},
 	// the model and the movements
 	{"internal/stream", "internal/ingest", "internal/deliver"},
@@ -47,8 +49,8 @@ var floors = [][]string{
 	{"internal/control"},
 	// the doors
 	{"internal/api", "internal/awsapi", "internal/awsapi/model"},
-	// one node, and the binary
-	{"internal/server"},
+	// one node, what measures it from outside, and the binary
+	{"internal/server", "internal/bench"},
 	{"cmd/firehose"},
 }
 
