@@ -1,10 +1,11 @@
 // Package awsapi is the door that speaks Amazon's API: the twelve operations of Firehose_20150804 over HTTP, with the
 // service's checks, defaults, canonical forms and texts, so that its clients work unchanged.
 //
-// A request passes, in this order: the bounds on what is in flight; the body, read into a pooled buffer; the signature;
-// the model's constraints (package model), all violations at once; whether the stream exists and is in the right
-// state; what the values mean together. The first of these that fails answers. A configuration that is valid for Amazon
-// but asks for something that is not built is refused by the member's name. Nothing is taken and ignored.
+// A request passes, in this order: the body, read into a pooled buffer while there is memory for it; the bound on
+// requests in flight; the signature; the model's constraints (package model), all violations at once; whether the stream
+// exists and is in the right state; what the values mean together. The first of these that fails answers. A
+// configuration that is valid for Amazon but asks for something that is not built is refused by the member's name.
+// Nothing is taken and ignored.
 //
 // What a client declared is stored as a document: the destination as DescribeDeliveryStream shows it, all defaults
 // filled in. Compile derives from it what runs. Puts have a way of their own (put.go), because all the records come that
@@ -68,7 +69,7 @@ type Options struct {
 	Verifier    Verifier          // nil for no authentication
 	Quota       int               // of streams, for the message only
 	BytesMax    int64             // memory of the requests in flight; 0 for 256 MiB; more get "Slow down."
-	RequestsMax int               // requests in flight; 0 for 1,000; more get "Slow down."
+	RequestsMax int               // requests in flight, their bodies read; 0 for 1,000; more get "Slow down."
 	Logger      *slog.Logger      // nil for slog.Default
 	Observe     func(Observation) // called before each answer is written, by several goroutines at once; may be nil
 	Now         func() time.Time  // nil for time.Now

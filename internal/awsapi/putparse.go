@@ -108,6 +108,14 @@ func appendUnescaped(dst, text []byte) []byte {
 	}
 }
 
+// sized returns a buffer of the given length, the old one if it is large enough.
+func sized(b []byte, length int) []byte {
+	if cap(b) < length {
+		return make([]byte, length)
+	}
+	return b[:length]
+}
+
 // validName says whether a stream's name meets the model's constraints.
 func validName(name []byte) bool {
 	for _, c := range name {

@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -28,6 +29,7 @@ const (
 	putBodyMax     = 8 << 20 // the largest legal one is 4 MiB of data in base64, and its JSON
 	controlBodyMax = 1 << 20
 	discardMax     = 64 << 20 // of the body of a request that is refused
+	readStep       = 8 << 10  // of a body at first; then as much as has come
 )
 
 // call is one request on its way.
@@ -38,6 +40,7 @@ type call struct {
 	region  string
 	buffers *buffers
 	body    []byte // valid until the answer is written
+	memory  int64  // that is taken for it
 	seen    Observation
 }
 
@@ -112,44 +115,55 @@ func (h *Handler) serve(c *call) ([]byte, error) {
 	if encoding := c.http.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
 		return nil, &Error{"UnsupportedMediaTypeException", "Content-Encoding is not supported; send the request body as it is."}
 	}
-	length := c.http.ContentLength
-	if length > op.bodyMax {
-		return nil, tooLarge(op.bodyMax)
-	}
-	if length < 0 {
-		length = op.bodyMax
-	}
-	room := 2 * length // for the body and for what is decoded from it
-	if !h.flight.enter(room) {
-		return nil, errSlowDown
-	}
-	defer h.flight.leave(room)
-	if err := c.read(op.bodyMax); err != nil {
+	defer func() { h.flight.give(c.memory) }()
+	if err := h.read(c, op.bodyMax); err != nil {
 		return nil, err
 	}
+	if !h.flight.enter() {
+		return nil, errSlowDown
+	}
+	defer h.flight.leave()
 	if err := h.identify(c); err != nil {
 		return nil, err
 	}
 	return op.run(c)
 }
 
-// read takes the body into the pooled buffer.
-func (c *call) read(bodyMax int64) (err error) {
-	b := c.buffers
-	if length := c.http.ContentLength; length >= 0 {
-		b.body = sized(b.body, int(length))
-		_, err = io.ReadFull(c.http.Body, b.body)
-	} else {
-		b.body, err = appendAll(b.body[:0], io.LimitReader(c.http.Body, bodyMax+1))
-	}
-	if err != nil {
-		return &Error{"SerializationException", "The request body could not be read whole."}
-	}
-	if int64(len(b.body)) > bodyMax {
+// read reads the body into the pooled buffer. Memory is taken for what has come, not for what was announced, and the
+// number of requests is bounded only afterwards: clients that begin requests and do not go on keep nobody out.
+func (h *Handler) read(c *call, bodyMax int64) error {
+	length := c.http.ContentLength // negative if nobody knows
+	if length > bodyMax {
 		return tooLarge(bodyMax)
 	}
-	c.body = b.body
-	c.seen.BodyBytes = int64(len(b.body))
+	body, room := c.buffers.body[:0], int64(0)
+	defer func() { c.buffers.body = body }()
+	for int64(len(body)) != length {
+		if int64(len(body)) == room {
+			more := max(room, readStep)
+			if length >= 0 {
+				more = min(more, length-room)
+			}
+			if !h.flight.take(2 * more) { // the body and what is decoded from it
+				return errSlowDown
+			}
+			c.memory += 2 * more
+			room += more
+			body = slices.Grow(body, int(more))
+		}
+		n, err := c.http.Body.Read(body[len(body):room])
+		body = body[:len(body)+n]
+		switch {
+		case int64(len(body)) > bodyMax:
+			return tooLarge(bodyMax)
+		case err == io.EOF && length < 0:
+			length = int64(len(body))
+		case err != nil && int64(len(body)) != length:
+			return &Error{"SerializationException", "The request body could not be read whole."}
+		}
+	}
+	c.body = body
+	c.seen.BodyBytes = length
 	return nil
 }
 
@@ -205,30 +219,5 @@ func extendedID() string {
 func fill(raw []byte) {
 	for ; len(raw) > 0; raw = raw[8:] {
 		binary.LittleEndian.PutUint64(raw, rand.Uint64()) // an identity for logs, not a secret
-	}
-}
-
-// sized returns a buffer of the given length, the old one if it is large enough.
-func sized(b []byte, length int) []byte {
-	if cap(b) < length {
-		return make([]byte, length)
-	}
-	return b[:length]
-}
-
-// appendAll reads r to its end.
-func appendAll(b []byte, r io.Reader) ([]byte, error) {
-	for {
-		if len(b) == cap(b) {
-			b = append(b, 0)[:len(b)]
-		}
-		n, err := r.Read(b[len(b):cap(b)])
-		b = b[:len(b)+n]
-		if errors.Is(err, io.EOF) {
-			return b, nil
-		}
-		if err != nil {
-			return b, err
-		}
 	}
 }

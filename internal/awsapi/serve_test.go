@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -128,7 +129,43 @@ func TestCompressedBodiesAreRefused(t *testing.T) {
 	same(t, `{"__type":"UnsupportedMediaTypeException","message":"Content-Encoding is not supported; send the request body as it is."}`, answer)
 }
 
-// At the bound a request is refused before its body is read, and taken again when there is room.
+// stalled is a body that is announced and does not come until end is closed.
+type stalled struct{ begun, end chan struct{} }
+
+func (s stalled) Read([]byte) (int, error) {
+	s.begun <- struct{}{}
+	<-s.end
+	return 0, io.ErrUnexpectedEOF
+}
+
+// Who announces large bodies and does not send them keeps nobody out.
+func TestOnlyWhatHasComeIsInFlight(t *testing.T) {
+	const clients = 10
+	h := New(newMemory(), Options{Account: testAccount, Region: testRegion, BytesMax: 2 * controlBodyMax, RequestsMax: 1})
+	list := func(body io.Reader, length int64) int {
+		r := httptest.NewRequest(http.MethodPost, "/", body)
+		r.ContentLength = length
+		r.Header.Set("X-Amz-Target", "Firehose_20150804.ListDeliveryStreams")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w.Code
+	}
+	s := stalled{make(chan struct{}, 2*clients), make(chan struct{})}
+	var done sync.WaitGroup
+	for range clients {
+		done.Go(func() { list(s, controlBodyMax) })
+	}
+	for range clients {
+		<-s.begun
+	}
+	same(t, 200, list(strings.NewReader("{}"), 2))
+	close(s.end)
+	done.Wait()
+	same(t, 2*controlBodyMax, h.flight.bytes)
+	same(t, 1, h.flight.requests)
+}
+
+// At the bound a request is refused, and taken again when there is room.
 func TestRequestsInFlightAreBounded(t *testing.T) {
 	check := func(set func(*Options), second string) {
 		t.Helper()
