@@ -7,16 +7,7 @@ import (
 	"firehose/internal/stream"
 )
 
-// QuotaError says that an account has all the streams that it may have. It is stream.ErrQuota.
-type QuotaError struct {
-	Quota int
-	Names []string // of the streams, sorted
-}
-
-func (e *QuotaError) Error() string { return fmt.Sprintf("quota of %d streams reached", e.Quota) }
-func (e *QuotaError) Unwrap() error { return stream.ErrQuota }
-
-// Create declares a stream of status CREATING and starts it. Errors: stream.ErrExists, *QuotaError.
+// Create declares a stream of status CREATING and starts it. Errors: stream.ErrExists, stream.ErrQuota.
 func (c *Control) Create(_ context.Context, s stream.Stream) error {
 	c.mu.Lock()
 	if _, taken := c.streams[s.Key]; taken {
@@ -47,16 +38,16 @@ func (c *Control) Create(_ context.Context, s stream.Stream) error {
 }
 
 func (c *Control) quotaLocked(key stream.Key) error {
-	var names []string
+	count := 0
 	for k := range c.streams {
 		if k.Account == key.Account && k.Region == key.Region {
-			names = append(names, k.Name)
+			count++
 		}
 	}
-	if len(names) < c.Quota {
-		return nil
+	if count >= c.Quota {
+		return stream.ErrQuota
 	}
-	return &QuotaError{Quota: c.Quota, Names: names}
+	return nil
 }
 
 // create brings a new stream up. A stream that cannot be made keeps its name until it is deleted.

@@ -89,16 +89,25 @@ func (r *running) bringUp(ctx context.Context) error {
 	if err := r.start(ctx); err != nil {
 		return err
 	}
-	switch {
-	case s.Status == stream.Creating:
-		if err := r.save(func(s *stream.Stream) { s.Status = stream.Active }); err != nil {
-			return err
-		}
-		r.logger.Info("The stream is active.")
-	case s.Status == stream.Deleting:
+	if s.Status == stream.Deleting {
 		return r.remove(ctx)
 	}
-	return r.settleEncryption(ctx)
+	if err := r.settleEncryption(ctx); err != nil || s.Status != stream.Creating {
+		return err
+	}
+	return r.activate()
+}
+
+// activate ends the creation. A stream that was to be encrypted from its birth and cannot be takes no records at all.
+func (r *running) activate() error {
+	if e := r.declared.Load().Encryption; e.Status == stream.EncryptionEnablingFailed {
+		return r.save(func(s *stream.Stream) { s.Status, s.Failure = stream.CreatingFailed, e.Failure })
+	}
+	if err := r.save(func(s *stream.Stream) { s.Status = stream.Active }); err != nil {
+		return err
+	}
+	r.logger.Info("The stream is active.")
+	return nil
 }
 
 // start opens the stream's log and starts its deliveries. It may be called again after an error.

@@ -35,14 +35,15 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		answerJSON(w, http.StatusServiceUnavailable, map[string]string{"__type": "ServiceUnavailableException", "message": "The server is starting or stopping."})
 		return
 	}
-	if strings.HasPrefix(r.URL.Path, "/v1/") {
-		// Such a request may wait for a delivery; stopping must not wait with it.
-		ctx, cancel := context.WithCancel(r.Context())
-		defer cancel()
-		defer context.AfterFunc(s.ending, cancel)()
-		r = r.WithContext(ctx)
+	if !strings.HasPrefix(r.URL.Path, "/v1/") {
+		doors.amazon.ServeHTTP(w, r)
+		return
 	}
-	doors.ServeHTTP(w, r)
+	// Such a request may wait for a delivery; stopping must not wait with it.
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(s.ending, cancel)()
+	doors.own.ServeHTTP(w, r.WithContext(ctx))
 }
 
 // healthz answers 200 while the process is alive, with what somebody should look at.

@@ -52,13 +52,19 @@ type Server struct {
 	listener net.Listener
 	http     *http.Server
 	served   chan error                      // what ended the serving
-	doors    atomic.Pointer[http.ServeMux]   // nil while starting
+	doors    atomic.Pointer[doors]           // nil while starting
 	control  atomic.Pointer[control.Control] // nil while starting
 	stopping atomic.Bool
 	ending   context.Context // cancelled when stopping begins
 	end      context.CancelFunc
 	started  time.Time
 	stops    []stop // of the parts that are started, in order
+}
+
+// doors are what answers once the node is started.
+type doors struct {
+	amazon http.Handler
+	own    *http.ServeMux // paths below /v1/
 }
 
 // stop ends one part, within ctx if it can.
@@ -245,10 +251,9 @@ func (s *Server) openDoors(ctl *control.Control) {
 		options.Verifier = verifier
 		own = api.New(ctl, verifier, s.logger)
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/", awsapi.New(ctl, options))
-	own.Register(mux)
-	s.doors.Store(mux)
+	d := &doors{amazon: awsapi.New(ctl, options), own: http.NewServeMux()}
+	own.Register(d.own)
+	s.doors.Store(d)
 }
 
 func (s *Server) accessKeys() func(string) (sigv4.Key, bool) {

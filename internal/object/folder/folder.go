@@ -93,9 +93,11 @@ func escape(part string) string {
 func (s *Store) Put(ctx context.Context, o object.Object) error {
 	target := Path(o.Bucket, o.Key)
 	err := s.put(ctx, o, target)
-	if errors.Is(err, syscall.ENAMETOOLONG) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EISDIR) || errors.Is(err, fs.ErrPermission) {
-		err = &verdict.SetUp{Code: "S3.AccessDenied", Err: err,
-			Fix: "Make the folder writable, or change the prefix so that the file system can hold the key."}
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		err = &verdict.SetUp{Code: "S3.AccessDenied", Err: err, Fix: "Make the folder of the buckets writable for this server."}
+	case errors.Is(err, syscall.ENAMETOOLONG), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EISDIR):
+		err = &verdict.SetUp{Code: "S3.InvalidKey", Err: err, Fix: "Change the prefix with UpdateDestination so that the file system can hold the key."}
 	}
 	if err != nil {
 		return fmt.Errorf("put %s: %w", target, err)
