@@ -191,10 +191,9 @@ type load struct {
 	node    *node
 	account map[string]*account // by stream
 	stop    func()              // returns when the clients have ended
-	waiting func()              // returns when no request is under way, which is soon after the node was killed
 }
 
-// startLoad starts clients. Where the node goes they follow. What they were told is added to accounts, which may be nil.
+// startLoad starts clients that put to the streams in turn. Where the node goes they follow.
 func startLoad(n *node, clients int, streams ...string) *load {
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &load{node: n, account: map[string]*account{}}
@@ -202,60 +201,28 @@ func startLoad(n *node, clients int, streams ...string) *load {
 		l.account[s] = newAccount()
 	}
 	var running sync.WaitGroup
-	busy := &gate{}
 	for i := range clients {
-		c := &loader{load: l, busy: busy, name: fmt.Sprintf("%08x-%d", rand.Uint32(), i), streams: streams}
+		c := &loader{load: l, name: fmt.Sprintf("%08x-%d", rand.Uint32(), i), streams: streams}
 		running.Go(func() { c.run(ctx) })
 	}
 	l.stop = func() { cancel(); running.Wait() }
-	l.waiting = busy.wait
 	n.t.Cleanup(l.stop)
 	return l
-}
-
-// gate counts requests under way.
-type gate struct {
-	mu   sync.Mutex
-	n    int
-	none chan struct{} // closed when n falls to zero
-}
-
-func (g *gate) enter() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.n++; g.n == 1 {
-		g.none = make(chan struct{})
-	}
-}
-
-func (g *gate) leave() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.n--; g.n == 0 {
-		close(g.none)
-	}
-}
-
-func (g *gate) wait() {
-	g.mu.Lock()
-	n, none := g.n, g.none
-	g.mu.Unlock()
-	if n > 0 {
-		<-none
-	}
 }
 
 // loader is one client.
 type loader struct {
 	load    *load
-	busy    *gate
 	name    string
 	n       int // records put
 	streams []string
 }
 
-// pause between two puts of a client, at most: the tests want faults at many moments, not many gigabytes to count.
-const loadPause = 8 * time.Millisecond
+// Pauses between two puts of a client: the tests want faults at many moments, not many gigabytes to count.
+const (
+	loadPause  = 8 * time.Millisecond
+	errorPause = 50 * time.Millisecond // after an error, as clients make it
+)
 
 func (c *loader) run(ctx context.Context) {
 	var api *firehose.Client
@@ -278,12 +245,14 @@ func (c *loader) run(ctx context.Context) {
 			ids[i] = fmt.Sprintf("%s-%d", c.name, c.n)
 			c.n++
 		}
-		c.busy.enter()
 		out, err := c.put(api, stream, ids)
 		c.load.account[stream].answered(ids, out, err)
-		c.busy.leave()
+		pause := rand.N(loadPause)
+		if err != nil {
+			pause = errorPause
+		}
 		select {
-		case <-time.After(rand.N(loadPause)):
+		case <-time.After(pause):
 		case <-ctx.Done():
 		}
 	}

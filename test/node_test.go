@@ -224,7 +224,7 @@ func (n *node) metric(name string, labels ...string) float64 {
 	return sum
 }
 
-// copyDir copies the data folder of a node that does not run, and returns a node on the copy.
+// copy copies the data folder of a node that does not run, and returns a node on the copy.
 func (n *node) copy() *node {
 	n.t.Helper()
 	dir := filepath.Join(dataDir(n.t), "copy")
@@ -281,4 +281,10 @@ func plural(n int, word string) string {
 		return "1 " + word
 	}
 	return fmt.Sprintf("%d %ss", n, word)
+}
+
+// at returns where the node answers now.
+func (n *node) at() string {
+	url, _ := n.address()
+	return url
 }

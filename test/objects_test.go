@@ -3,7 +3,6 @@ package test
 import (
 	"archive/zip"
 	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -76,15 +75,6 @@ func (all objects) count(t testing.TB, prefix string) map[string]int {
 	}
 	wrong.end()
 	return counts
-}
-
-// sums returns a checksum of each object.
-func (all objects) sums() map[string][32]byte {
-	sums := map[string][32]byte{}
-	for key, body := range all {
-		sums[key] = sha256.Sum256(body)
-	}
-	return sums
 }
 
 // sameObjects checks that two buckets hold the same keys with the same bytes.
