@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -11,6 +12,9 @@ import (
 
 // command is done by the cutting goroutine, between two looks at the log. It reports whether it moved the reading back.
 type command func() (moved bool)
+
+// ErrEnded is returned for what a delivery is asked to do after it has ended.
+var ErrEnded = errors.New("the delivery has ended")
 
 // order has the cutting goroutine do f, and waits for it.
 func (d *Delivery) order(ctx context.Context, f func() (moved bool, err error)) error {
@@ -22,6 +26,8 @@ func (d *Delivery) order(ctx context.Context, f func() (moved bool, err error)) 
 	}
 	select {
 	case d.commands <- c:
+	case <-d.ending:
+		return ErrEnded
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
@@ -65,28 +71,61 @@ func (d *Delivery) Flush(ctx context.Context) error {
 // batch of which a try may have succeeded, and what an earlier life may have sent.
 func (d *Delivery) Reconfigure(ctx context.Context, version int) error {
 	err := d.order(ctx, func() (bool, error) {
-		plan, err := d.Open(version)
-		if err != nil {
-			return false, fmt.Errorf("open destination: %w", err)
-		}
 		d.awaitAnswers(ctx)
-		from, free := d.recall()
-		err = d.change(func(s *State) bool {
-			s.change(free, version)
-			return true
-		})
-		if err == nil {
-			d.adopt(version, plan)
-		} else {
-			plan.Destination.Close()
-		}
-		d.rewind(from) // also after an error: what was recalled must be cut again
-		return true, err
+		return d.enforce(version, func(int, record.Position) bool { return true })
 	})
 	if err != nil {
 		return fmt.Errorf("put version %d in force: %w", version, err)
 	}
 	return nil
+}
+
+// moveRefused puts the version in force also for batches of earlier versions that were refused for certain after it came.
+// It reports whether it moved the reading back.
+func (d *Delivery) moveRefused(ctx context.Context) (moved bool) {
+	d.mu.Lock()
+	version := d.state.latest()
+	due := slices.ContainsFunc(d.flights, func(f *flight) bool { return f.Version != version && f.problem != nil && !f.mayExist })
+	d.mu.Unlock()
+	if !due {
+		return false
+	}
+	d.awaitAnswers(ctx) // what follows is easier to take back before the version in force has delivered behind it
+	moved, err := d.enforce(version, func(keep int, free record.Position) bool {
+		return slices.ContainsFunc(d.flights[keep:], func(f *flight) bool {
+			return f.Version != version && !f.First.Before(free)
+		})
+	})
+	if err != nil {
+		d.Logger.Error("Moving batches to the version in force failed; trying again.", "version", version, "error", err)
+		d.pause(ctx, readAgain)
+	}
+	return moved
+}
+
+// enforce takes back the last batches in flight as far as none of them can be in place, and puts a version in force from
+// where on nothing can be. It does neither if worth, which is called with d.mu held, says no.
+func (d *Delivery) enforce(version int, worth func(keep int, free record.Position) bool) (moved bool, err error) {
+	plan, err := d.Open(version)
+	if err != nil {
+		return false, fmt.Errorf("open destination: %w", err)
+	}
+	from, free, ok := d.recall(worth)
+	if !ok {
+		plan.Destination.Close()
+		return false, nil
+	}
+	err = d.change(func(s *State) bool {
+		s.change(free, version)
+		return true
+	})
+	if err == nil {
+		d.adopt(version, plan)
+	} else {
+		plan.Destination.Close()
+	}
+	d.rewind(from) // also after an error: what was recalled must be cut again
+	return true, err
 }
 
 // adopt keeps the plan of a version that came in force, and drops those of versions that are over.
@@ -111,7 +150,7 @@ func (d *Delivery) awaitAnswers(ctx context.Context) {
 	defer patience.Stop()
 	for d.answerDue() {
 		select {
-		case <-d.answered:
+		case <-d.moved:
 		case <-patience.C:
 			return
 		case <-ctx.Done():
@@ -120,63 +159,67 @@ func (d *Delivery) awaitAnswers(ctx context.Context) {
 	}
 }
 
-// answerDue says whether a try is under way in the last batch that may be in place.
+// answerDue says whether the last batch that may be in place is being tried, or was not tried yet in this life.
 func (d *Delivery) answerDue() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, f := range slices.Backward(d.flights) {
 		if f.done || f.mayExist {
-			return f.trying
+			return f.trying || !f.done && f.problem == nil
 		}
 	}
 	return false
 }
 
-// recall takes back the last batches in flight as far as none of them can be in place. It returns where the reading must
-// go on, and from where on nothing can be in place.
-func (d *Delivery) recall() (from, free record.Position) {
+// recall takes batches back, if that is worth it. It returns where the reading must go on, and from where on nothing can
+// be in place.
+func (d *Delivery) recall(worth func(keep int, free record.Position) bool) (from, free record.Position, ok bool) {
 	d.mu.Lock()
-	keep := len(d.flights)
-	for keep > 0 {
-		f := d.flights[keep-1]
-		if f.done || f.trying || f.mayExist {
-			break
-		}
-		keep--
+	keep, free := d.recallableLocked()
+	if !worth(keep, free) {
+		d.mu.Unlock()
+		return from, free, false
 	}
 	recalled := d.flights[keep:]
 	d.flights = d.flights[:keep:keep]
-	unsent := d.next
-	absent := map[int]bool{} // versions whose destination holds nothing, since it does not exist
 	if len(recalled) > 0 {
 		d.next = recalled[0].from
 	}
+	from = d.next
 	for _, f := range recalled {
-		absent[f.Version] = absent[f.Version] || f.absent
 		f.cancelled = true
 		f.stop()
 	}
-	from = d.next
-	free = d.freeLocked(from, unsent, absent)
 	d.mu.Unlock()
 	for _, f := range recalled {
 		<-f.ended
 	}
-	return from, free
+	return from, free, true
 }
 
-// freeLocked returns the first position at or after from that no batch in place can hold or follow. What this life has
-// not sent yet, from unsent on, an earlier one may have sent up to the log's end of that time.
-func (d *Delivery) freeLocked(from, unsent record.Position, absent map[int]bool) record.Position {
-	free, end := from, d.start
-	for _, v := range slices.Backward(d.state.Versions) {
-		if v.From.Before(end) && unsent.Before(end) && !absent[v.Version] {
-			free = end
+// recallableLocked returns the index from which on no batch in flight can be in place, and the position from which on
+// nothing at all can be.
+func (d *Delivery) recallableLocked() (keep int, free record.Position) {
+	keep, free = len(d.flights), d.next
+	absent := map[int]bool{} // versions whose destination holds nothing, since it does not exist
+	for ; keep > 0; keep-- {
+		f := d.flights[keep-1]
+		if f.done || f.trying || f.mayExist {
 			break
 		}
-		if v.From.Before(end) {
-			end = v.From
-		}
+		absent[f.Version] = absent[f.Version] || f.absent
+		free = f.from
 	}
-	return free
+	// What this life has not sent yet an earlier one may have sent, up to the log's end of that time.
+	end := d.start
+	for _, v := range slices.Backward(d.state.Versions) {
+		if !v.From.Before(end) || !d.next.Before(end) {
+			continue
+		}
+		if !absent[v.Version] {
+			return keep, end
+		}
+		end = v.From
+	}
+	return keep, free
 }

@@ -197,6 +197,8 @@ func (d *Delivery) wait(ctx context.Context, due time.Time) error {
 	case <-d.Log.Arrived(d.cutting.at.Block):
 	case c := <-d.commands:
 		c()
+	case <-d.moved:
+		d.moveRefused(ctx)
 	case <-alarm:
 	case <-ctx.Done():
 	}
@@ -209,11 +211,19 @@ func (d *Delivery) dispatch(ctx context.Context, senders *task.Group) (moved boo
 	c := &d.cutting
 	b := c.cutter.Cut()
 	for {
+		slots := d.slots
+		if d.farAhead() {
+			slots = nil
+		}
 		select {
-		case d.slots <- struct{}{}:
+		case slots <- struct{}{}:
 			d.send(senders, b)
 			d.closeBatch()
 			return false
+		case <-d.moved:
+			if d.moveRefused(ctx) {
+				return true
+			}
 		case cmd := <-d.commands:
 			if moved := cmd(); moved {
 				return true
@@ -222,6 +232,17 @@ func (d *Delivery) dispatch(ctx context.Context, senders *task.Group) (moved boo
 			return true
 		}
 	}
+}
+
+// aheadMax bounds the batches that are delivered while the floor, or the state that holds it, stays behind: for a batch
+// that cannot be delivered, or a disk that is full. So many are sent again at most after a crash.
+const aheadMax = 1000
+
+// farAhead says whether cutting must wait for the floor.
+func (d *Delivery) farAhead() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.flights) >= aheadMax || len(d.sent) >= aheadMax
 }
 
 // reached notes that everything before p is delivered, if nothing is in flight: p is where the reading stands while no

@@ -78,9 +78,10 @@ type Delivery struct {
 	cutting  cutting       // owned by the cutting goroutine
 	commands chan command  // for the cutting goroutine, which takes them wherever it waits
 	slots    Slots         // one for each batch in flight
-	answered chan struct{} // tells the cutting goroutine that a try has ended, if it waits for that
+	moved    chan struct{} // tells the cutting goroutine that a try has ended or that a state was saved
 	dirty    chan struct{} // tells the keeping goroutine that the floor may have moved
 	ending   chan struct{} // closed when nothing new is sent any more
+	ended    chan struct{} // closed when the last state is saved
 
 	saving sync.Mutex // held while a state is made and saved; taken before mu
 
@@ -99,9 +100,10 @@ func New(ctx context.Context, s Settings) (*Delivery, error) {
 		Settings: s,
 		commands: make(chan command),
 		slots:    make(Slots, s.InFlight),
-		answered: make(chan struct{}, 1),
+		moved:    make(chan struct{}, 1),
 		dirty:    make(chan struct{}, 1),
 		ending:   make(chan struct{}),
+		ended:    make(chan struct{}),
 		plans:    map[int]Plan{},
 		changed:  make(chan struct{}),
 	}
@@ -162,6 +164,7 @@ func (d *Delivery) Run(ctx, abort context.Context) error {
 	keeping.Stop()
 	keeping.Wait()
 	err := d.saveFloor()
+	close(d.ended)
 
 	d.cutting.reader.Close()
 	d.mu.Lock()
@@ -245,6 +248,11 @@ func (d *Delivery) locateLocked(p record.Position) (Place, bool) {
 				state = "delivered"
 			}
 			return Place{State: state, Head: f.Head, Name: name(d.plans[f.Version].Destination, f.Head)}, true
+		}
+	}
+	for _, s := range d.sent {
+		if !p.Before(s.First) && p.Before(s.End) {
+			return Place{State: "delivered", Head: s.Head, Name: name(d.plans[s.Version].Destination, s.Head)}, true
 		}
 	}
 	return Place{}, false

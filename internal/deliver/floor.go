@@ -94,6 +94,7 @@ func (d *Delivery) change(edit func(*State) bool) error {
 	d.state = state
 	d.sent = d.sent[len(sent):]
 	d.mu.Unlock()
+	signal(d.moved)
 	return nil
 }
 
@@ -122,6 +123,8 @@ func (d *Delivery) waitFloor(ctx context.Context, p record.Position) error {
 		}
 		select {
 		case <-changed:
+		case <-d.ended:
+			return ErrEnded
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

@@ -120,7 +120,7 @@ func (d *Delivery) failed(f *flight, err error, try int) {
 		f.problem = &Problem{Since: time.Now()}
 	}
 	f.problem.Tries, f.problem.Err = try, err
-	signal(d.answered)
+	signal(d.moved)
 	d.mu.Unlock()
 
 	d.Observer.Failed(err)
@@ -141,7 +141,7 @@ func (d *Delivery) land(f *flight, delivered bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	defer close(f.ended)
-	defer signal(d.answered)
+	defer signal(d.moved)
 	if !delivered || f.cancelled {
 		return
 	}

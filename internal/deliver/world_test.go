@@ -38,7 +38,8 @@ type world struct {
 	ends    func() (first, next uint64)
 	saves   []deliver.State // the last is in force
 	sent    map[record.Position]deliver.Sent
-	failing int // saves that fail from now on
+	failing int  // saves that fail from now on
+	broken  bool // every save fails
 	plans   []plan
 	version int // in force at the start; 0 for the last plan
 	buckets []bucketState
@@ -112,7 +113,7 @@ func (w *world) Save(s deliver.State, sent []deliver.Sent, oldest uint64) error 
 	if w.danger() {
 		return errDead
 	}
-	if w.failing > 0 && !w.calm {
+	if w.broken || w.failing > 0 && !w.calm {
 		w.failing--
 		return errors.New("disk full")
 	}
