@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"firehose/internal/bench/limit"
@@ -62,6 +63,8 @@ type e2e struct {
 	load   *load.Load
 	report *Report
 	began  time.Time
+	sent   atomic.Bool // the load has ended
+	held   []float64   // undelivered bytes each second until then
 }
 
 func (e *e2e) run(ctx context.Context) (*Report, error) {
@@ -128,12 +131,14 @@ func (e *e2e) measure(ctx context.Context) error {
 	stats := e.load.Stats()
 	e.report.LoadCPU = (ownCPU() - own).Seconds()
 	e.report.note(&stats)
+	e.sent.Store(true)
 	err = e.settle(watching.Context(), &stats)
 	delivered := time.Since(e.began)
 	watching.Stop()
 	if err := errors.Join(watching.Wait(), err, context.Cause(ctx)); err != nil {
 		return err
 	}
+	e.report.Undelivered.judge(e.held, float64(e.BufferMiB)*(1<<20)*float64(len(e.node.names)))
 	last, err := e.node.counters(ctx)
 	if err != nil {
 		return err
@@ -177,13 +182,14 @@ func (e *e2e) settle(ctx context.Context, stats *load.Stats) error {
 	if stats.Records == 0 {
 		return fmt.Errorf("no record was acknowledged: %s", stats.FirstFailure)
 	}
-	say(e.Progress, "waiting for the last delivery")
-	if !e.Backlog {
-		return e.node.control().flush(ctx, e.node.names)
-	}
 	before, err := e.node.counters(ctx)
 	if err != nil {
 		return err
+	}
+	e.report.Undelivered = &Undelivered{EndBytes: int64(before.inBytes - before.outBytes)}
+	say(e.Progress, "waiting for the last delivery")
+	if !e.Backlog {
+		return e.node.control().flush(ctx, e.node.names)
 	}
 	if _, err := e.node.tellSink(ctx, "open"); err != nil {
 		return err
@@ -212,7 +218,6 @@ func (e *e2e) watch(ctx context.Context) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	w := watcher{e: e, at: e.began, usage: used(e.node.server.pid), moved: e.began}
-	defer func() { e.report.Undelivered = w.undelivered() }()
 	for {
 		select {
 		case <-ctx.Done():
@@ -240,7 +245,6 @@ type watcher struct {
 	last  counters
 	usage usage
 	moved time.Time // when something was last delivered
-	held  []float64 // undelivered bytes while the load ran
 }
 
 func (w *watcher) second(c counters) Second {
@@ -258,8 +262,8 @@ func (w *watcher) second(c counters) Second {
 		ServerCPU:       round((u.cpu-w.usage.cpu).Seconds()/took, 2),
 		ServerMemoryMiB: round(float64(u.memory)/(1<<20), 1),
 	}
-	if c.inBytes > w.last.inBytes {
-		w.held = append(w.held, held)
+	if !w.e.sent.Load() {
+		w.e.held = append(w.e.held, held)
 	}
 	if c.outBytes > w.last.outBytes || c.inBytes > w.last.inBytes {
 		w.moved = now
@@ -268,23 +272,16 @@ func (w *watcher) second(c counters) Second {
 	return s
 }
 
-// undelivered says whether what waits stays bounded: whether the last quarter of the load had clearly more waiting than
-// the second.
-func (w *watcher) undelivered() *Undelivered {
-	n := len(w.held)
-	if n == 0 {
-		return nil
+// judge says whether what waits stays bounded: whether in the last quarter of the load clearly more was waiting than in
+// the second. Open is how much may wait in open batches at any time.
+func (u *Undelivered) judge(held []float64, open float64) {
+	u.MaxBytes = u.EndBytes
+	for _, h := range held {
+		u.MaxBytes = max(u.MaxBytes, int64(h))
 	}
-	u := &Undelivered{EndBytes: int64(w.held[n-1])}
-	for _, held := range w.held {
-		u.MaxBytes = max(u.MaxBytes, int64(held))
+	if n := len(held); n >= 8 {
+		u.Growing = mean(held[n-n/4:]) > 1.25*mean(held[n/4:n/2])+open
 	}
-	if n >= 8 {
-		early, late := mean(w.held[n/4:n/2]), mean(w.held[n-n/4:])
-		bound := float64(w.e.BufferMiB) * (1 << 20) * float64(len(w.e.node.names)) // may be open at any time
-		u.Growing = late > 1.25*early+bound
-	}
-	return u
 }
 
 func mean(values []float64) float64 {

@@ -111,7 +111,7 @@ func (c chart) svg() template.HTML {
 		}
 	}
 	xStep, yStep := step(xMax), step(yMax)
-	xMax, yMax = math.Ceil(xMax/xStep)*xStep, math.Ceil(yMax/yStep)*yStep
+	xMax, yMax = max(1, math.Ceil(xMax/xStep))*xStep, max(1, math.Ceil(yMax/yStep))*yStep
 	x := func(v float64) float64 { return chartLeft + v/xMax*(chartWidth-chartLeft-chartRight) }
 	y := func(v float64) float64 {
 		return chartHeight - chartBottom - v/yMax*(chartHeight-chartBottom-chartTop)

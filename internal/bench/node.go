@@ -84,8 +84,9 @@ func (n *node) startAll(ctx context.Context) error {
 // serve starts the server.
 func (n *node) serve(ctx context.Context) error {
 	args := []string{"serve", "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(n.dir, "data"), "--log-format", "json", "--store", n.Store}
-	environment := cleanEnvironment("FIREHOSE_S3_SECRET_KEY=" + ownSecretKey)
+	environment := cleanEnvironment()
 	if n.sink != nil {
+		environment = append(environment, "FIREHOSE_S3_SECRET_KEY="+ownSecretKey)
 		args = append(args, "--s3-endpoint", "http://"+n.sink.address, "--s3-region", ownRegion, "--s3-access-key", ownAccessKey)
 	}
 	if n.Signed {
