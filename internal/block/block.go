@@ -171,7 +171,7 @@ func Describe(body []byte) (records, size int, key uint32, err error) {
 // open checks the header, decrypts the payload, fills in Ends, and returns the data as it is packed.
 func (b *Block) open(body []byte, keys Keys) (data []byte, size int, compressed bool, err error) {
 	b.Ends, b.Data = b.Ends[:0], nil
-	if len(body) < headerSize || body[0] != version || body[1]&^(flagCompressed|flagEncrypted) != 0 {
+	if len(body) < headerSize || body[0] != version || body[1]&^(flagCompressed|flagEncrypted) != 0 || body[2]|body[3] != 0 {
 		return nil, 0, false, fmt.Errorf("%w: no header of version %d", ErrCorrupt, version)
 	}
 	header, payload := body[:headerSize], body[headerSize:]
@@ -180,6 +180,9 @@ func (b *Block) open(body []byte, keys Keys) (data []byte, size int, compressed 
 	count := binary.LittleEndian.Uint32(header[8:])
 	dataSize := binary.LittleEndian.Uint32(header[12:])
 	lengthsSize := binary.LittleEndian.Uint32(header[16:])
+	if encrypted := header[1]&flagEncrypted != 0; encrypted != (number != 0) {
+		return nil, 0, false, fmt.Errorf("%w: encrypted is %t, with data key %d", ErrCorrupt, encrypted, number)
+	}
 	if count == 0 || count > countMax || dataSize > dataMax {
 		return nil, 0, false, fmt.Errorf("%w: %d records of %d bytes", ErrCorrupt, count, dataSize)
 	}

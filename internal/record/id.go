@@ -24,11 +24,11 @@ func NewStreamID() StreamID {
 
 // ParseStreamID reads the 32 hexadecimal digits that String writes.
 func ParseStreamID(s string) (StreamID, error) {
-	var id StreamID
-	if n, err := hex.Decode(id[:], []byte(s)); err != nil || n != len(id) || len(s) != 2*n {
+	raw, err := hex.DecodeString(s)
+	if err != nil || len(raw) != len(StreamID{}) {
 		return StreamID{}, fmt.Errorf("stream identity %q: want 32 hexadecimal digits", s)
 	}
-	return id, nil
+	return StreamID(raw), nil
 }
 
 // String writes the identity as 32 hexadecimal digits.
@@ -85,8 +85,8 @@ func (id ID) String() string {
 // ParseID reads the text of an id. Any other text is ErrBadID.
 func ParseID(text string) (ID, error) {
 	raw, err := base64.StdEncoding.DecodeString(text)
-	if err != nil || len(raw) != idLength || raw[0] != idVersion ||
-		binary.BigEndian.Uint32(raw[41:]) != crc32.Checksum(raw[:41], castagnoli) {
+	if err != nil || len(raw) != idLength || len(text) != base64.StdEncoding.EncodedLen(idLength) || // it passes over line ends
+		raw[0] != idVersion || binary.BigEndian.Uint32(raw[41:]) != crc32.Checksum(raw[:41], castagnoli) {
 		return ID{}, fmt.Errorf("record id %q: %w", text, ErrBadID)
 	}
 	return ID{
