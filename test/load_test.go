@@ -8,12 +8,12 @@ import (
 	"hash/fnv"
 	"math/rand/v2"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/firehose"
 	"github.com/aws/aws-sdk-go-v2/service/firehose/types"
 	"github.com/aws/smithy-go"
@@ -83,20 +83,24 @@ func (a *account) answered(ids []string, out *firehose.PutRecordBatchOutput, err
 			a.acked[id] = true
 		}
 	}
+	var api smithy.APIError
 	switch {
-	case err != nil && refusal(err):
-		a.errs[err.Error()[strings.LastIndex(err.Error(), "api error"):]]++
+	case errors.As(err, &api):
+		a.errs[api.ErrorCode()]++
 	case err != nil:
-		a.errs["no answer, or 500"]++
+		a.errs["no answer"]++
 	case *out.FailedPutCount > 0:
 		a.errs["some refused: "+*out.RequestResponses[len(ids)-1].ErrorCode]++
 	}
 }
 
-// refusal says whether an error means that nothing was taken.
+// refusal says whether an error means that nothing was taken: any that the service answers but its own faults.
 func refusal(err error) bool {
-	var api smithy.APIError
-	return errors.As(err, &api) && api.ErrorFault() != smithy.FaultServer && api.ErrorCode() != "InternalFailure" || isCode(err, "ServiceUnavailableException")
+	var answer *http.ResponseError
+	if !errors.As(err, &answer) || answer.HTTPStatusCode() < 400 {
+		return false // the connection broke, perhaps in the middle of a success
+	}
+	return answer.HTTPStatusCode() < 500 || isCode(err, "ServiceUnavailableException")
 }
 
 func isCode(err error, code string) bool {
