@@ -31,5 +31,7 @@ lint: ## format, vet, staticcheck, and the rules of internal/tidy_test.go
 update: ## rewrites golden files and the pages that tests write; look at the difference before you commit it
 	go test $$(grep -rlE --include='*_test.go' 'flag\.Bool\("update"' internal | xargs -n1 dirname | sort -u | sed 's|^|./|') -update
 
-bench:
-	go test -run '^$$' -bench . -benchmem ./internal/...
+bench: build ## every row of docs/performance.md (12 minutes; QUICK=1 for less and no page), then each step in one process
+	@git show HEAD:docs/performance.json >bin/performance.json 2>/dev/null || true
+	bin/firehose bench all $(if $(QUICK),--quick,--page docs/performance.md --numbers docs/performance.json --last bin/performance.json) --html bin/performance.html $(BENCHFLAGS)
+	go test -run '^$$' -bench . -benchmem -benchtime 200ms ./internal/...

@@ -32,6 +32,7 @@ type Report struct {
 	Service     *Latency      `json:"service_latency,omitempty"` // from when it was sent
 	Refused     *Refused      `json:"refused,omitempty"`
 	Delivered   *Flow         `json:"delivered,omitempty"`
+	Sustained   *Flow         `json:"sustained,omitempty"` // was delivered in the second half of the load
 	Undelivered *Undelivered  `json:"undelivered,omitempty"`
 	CatchUp     *CatchUp      `json:"catch_up,omitempty"`
 	Server      *Usage        `json:"server,omitempty"`

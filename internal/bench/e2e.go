@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -64,7 +63,7 @@ type e2e struct {
 	report *Report
 	began  time.Time
 	sent   atomic.Bool // the load has ended
-	held   []float64   // undelivered bytes each second until then
+	looks  []look      // while it ran
 }
 
 func (e *e2e) run(ctx context.Context) (*Report, error) {
@@ -118,8 +117,7 @@ func setupOf(l load.Settings) Setup {
 // measure sends and waits, and accounts for what the server used meanwhile.
 func (e *e2e) measure(ctx context.Context) error {
 	resetPeak(e.node.server.pid)
-	before, own, started := used(e.node.server.pid), ownCPU(), e.sinkCPU()
-	first, err := e.node.counters(ctx)
+	first, err := e.account(ctx)
 	if err != nil {
 		return err
 	}
@@ -129,39 +127,63 @@ func (e *e2e) measure(ctx context.Context) error {
 	say(e.Progress, "sending")
 	e.load.Run(watching.Context())
 	stats := e.load.Stats()
-	e.report.LoadCPU = (ownCPU() - own).Seconds()
-	e.report.note(&stats)
 	e.sent.Store(true)
-	err = e.settle(watching.Context(), &stats)
-	delivered := time.Since(e.began)
+	e.report.note(&stats)
+
+	end, err := e.account(ctx)
+	if err == nil {
+		err = e.settle(watching.Context(), &stats, end.counters)
+	}
+	took := time.Since(e.began)
 	watching.Stop()
 	if err := errors.Join(watching.Wait(), err, context.Cause(ctx)); err != nil {
 		return err
 	}
-	e.report.Undelivered.judge(e.held, float64(e.BufferMiB)*(1<<20)*float64(len(e.node.names)))
-	last, err := e.node.counters(ctx)
+	last, err := e.account(ctx)
 	if err != nil {
 		return err
 	}
-	e.report.Delivered = flow(int(last.outRecords-first.outRecords), int64(last.outBytes-first.outBytes), delivered)
+	e.report.LoadCPU = (end.loadCPU - first.loadCPU).Seconds()
+	e.report.Delivered = flow(int(last.outRecords-first.outRecords), int64(last.outBytes-first.outBytes), took)
 	if n := e.report.Delivered.Records; n < stats.Records {
 		return fmt.Errorf("%d records were acknowledged and %d delivered", stats.Records, n)
 	}
-	after := used(e.node.server.pid)
-	gigabytes := float64(stats.Bytes) / 1e9
-	u := &Usage{CPUSeconds: (after.cpu - before.cpu).Seconds(), PeakMemoryBytes: after.memoryMax, WrittenBytes: after.written - before.written,
-		LogBytes: int64(last.logBytes - first.logBytes), StoreCPUSeconds: (e.sinkCPU() - started).Seconds(),
-		Objects: int(last.objects - first.objects), ObjectBytes: int64(last.objectBytes - first.objectBytes)}
-	u.CPUSecondsPerGB, u.WrittenPerByte = u.CPUSeconds/gigabytes, float64(u.WrittenBytes)/float64(stats.Bytes)
-	e.report.Server = u
+	e.report.Server = first.usageUntil(last, stats.Bytes)
+	e.judge(end)
 	return nil
 }
 
-func (e *e2e) sinkCPU() time.Duration {
-	if e.node.sink == nil {
-		return 0
+// look is what was counted and used at a moment.
+type look struct {
+	at time.Time
+	counters
+	server           usage
+	loadCPU, sinkCPU time.Duration
+}
+
+// account looks at everything.
+func (e *e2e) account(ctx context.Context) (l look, err error) {
+	l = look{at: time.Now(), server: used(e.node.server.pid), loadCPU: ownCPU()}
+	if e.node.sink != nil {
+		l.sinkCPU = used(e.node.sink.pid).cpu
 	}
-	return used(e.node.sink.pid).cpu
+	l.counters, err = e.node.counters(ctx)
+	return l, err
+}
+
+// usageUntil returns what was used for so many bytes between two looks.
+func (l look) usageUntil(last look, bytes int64) *Usage {
+	u := &Usage{
+		CPUSeconds:      (last.server.cpu - l.server.cpu).Seconds(),
+		PeakMemoryBytes: last.server.memoryMax,
+		WrittenBytes:    last.server.written - l.server.written,
+		LogBytes:        int64(last.logBytes - l.logBytes),
+		StoreCPUSeconds: (last.sinkCPU - l.sinkCPU).Seconds(),
+		Objects:         int(last.objects - l.objects),
+		ObjectBytes:     int64(last.objectBytes - l.objectBytes),
+	}
+	u.CPUSecondsPerGB, u.WrittenPerByte = u.CPUSeconds/(float64(bytes)/1e9), float64(u.WrittenBytes)/float64(bytes)
+	return u
 }
 
 // note puts into the report what the clients saw.
@@ -177,16 +199,11 @@ func (r *Report) note(s *load.Stats) {
 }
 
 // settle waits until all is delivered. With a backlog it lets the object store take uploads now, and measures the catching
-// up.
-func (e *e2e) settle(ctx context.Context, stats *load.Stats) error {
+// up. Before is what was counted when the load ended.
+func (e *e2e) settle(ctx context.Context, stats *load.Stats, before counters) error {
 	if stats.Records == 0 {
 		return fmt.Errorf("no record was acknowledged: %s", stats.FirstFailure)
 	}
-	before, err := e.node.counters(ctx)
-	if err != nil {
-		return err
-	}
-	e.report.Undelivered = &Undelivered{EndBytes: int64(before.inBytes - before.outBytes)}
 	say(e.Progress, "waiting for the last delivery")
 	if !e.Backlog {
 		return e.node.control().flush(ctx, e.node.names)
@@ -204,97 +221,6 @@ func (e *e2e) settle(ctx context.Context, stats *load.Stats) error {
 	c.Ratio = c.Backlog.MegabytesPerSec / e.report.Captured.MegabytesPerSec
 	e.report.CatchUp = c
 	return nil
-}
-
-// stallMax is how long nothing may be delivered while somebody waits for it.
-const stallMax = time.Minute
-
-// watch looks at the run every second, or less often where looking costs something, until ctx ends.
-func (e *e2e) watch(ctx context.Context) error {
-	every := time.Second
-	if len(e.node.names) > 100 {
-		every = 5 * time.Second // the metrics of a thousand streams are megabytes
-	}
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	w := watcher{e: e, at: e.began, usage: used(e.node.server.pid), moved: e.began}
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		c, err := e.node.counters(ctx)
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return err
-		}
-		e.report.Seconds = append(e.report.Seconds, w.second(c))
-		if time.Since(w.moved) > stallMax && c.inBytes == w.last.inBytes {
-			return fmt.Errorf("nothing was delivered for %v; %.0f of %.0f records are", stallMax, c.outRecords, c.inRecords)
-		}
-	}
-}
-
-// watcher turns what is counted into what happens each second.
-type watcher struct {
-	e     *e2e
-	at    time.Time
-	last  counters
-	usage usage
-	moved time.Time // when something was last delivered
-}
-
-func (w *watcher) second(c counters) Second {
-	now, u := time.Now(), used(w.e.node.server.pid)
-	took := now.Sub(w.at).Seconds()
-	h := w.e.load.Interval()
-	held := c.inBytes - c.outBytes
-	s := Second{
-		At:              round(now.Sub(w.e.began).Seconds(), 2),
-		CapturedMBps:    round((c.inBytes-w.last.inBytes)/1e6/took, 1),
-		DeliveredMBps:   round((c.outBytes-w.last.outBytes)/1e6/took, 1),
-		UndeliveredMB:   round(held/1e6, 1),
-		AckP50:          ms(h.Quantile(0.5)),
-		AckP99:          ms(h.Quantile(0.99)),
-		ServerCPU:       round((u.cpu-w.usage.cpu).Seconds()/took, 2),
-		ServerMemoryMiB: round(float64(u.memory)/(1<<20), 1),
-	}
-	if !w.e.sent.Load() {
-		w.e.held = append(w.e.held, held)
-	}
-	if c.outBytes > w.last.outBytes || c.inBytes > w.last.inBytes {
-		w.moved = now
-	}
-	w.at, w.last, w.usage = now, c, u
-	return s
-}
-
-// judge says whether what waits stays bounded: whether in the last quarter of the load clearly more was waiting than in
-// the second. Open is how much may wait in open batches at any time.
-func (u *Undelivered) judge(held []float64, open float64) {
-	u.MaxBytes = u.EndBytes
-	for _, h := range held {
-		u.MaxBytes = max(u.MaxBytes, int64(h))
-	}
-	if n := len(held); n >= 8 {
-		u.Growing = mean(held[n-n/4:]) > 1.25*mean(held[n/4:n/2])+open
-	}
-}
-
-func mean(values []float64) float64 {
-	sum := 0.0
-	for _, v := range values {
-		sum += v
-	}
-	return sum / float64(len(values))
-}
-
-func round(v float64, digits int) float64 {
-	scale := math.Pow10(digits)
-	return math.Round(v*scale) / scale
 }
 
 // limits measures the unavoidable work with the bytes of the run, and compares.

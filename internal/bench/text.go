@@ -23,6 +23,9 @@ func (r *Report) Write(w io.Writer) {
 	if f := r.Delivered; f != nil {
 		t.line("delivered", "%s records/s, %.0f MB/s: all after %.1f s", thousands(f.RecordsPerSec), f.MegabytesPerSec, f.Seconds)
 	}
+	if f := r.Sustained; f != nil && r.CatchUp == nil {
+		t.line("sustained", "%s records/s, %.0f MB/s delivered in the second half of the load", thousands(f.RecordsPerSec), f.MegabytesPerSec)
+	}
 	if u := r.Undelivered; u != nil {
 		t.line("undelivered", "at most %.0f MB, %.0f MB when the load ended: %s", float64(u.MaxBytes)/1e6, float64(u.EndBytes)/1e6, grows(u.Growing))
 	}
