@@ -58,7 +58,9 @@ func (c cursor) Save(s deliver.State, sent []deliver.Sent, oldest uint64) error 
 				return err
 			}
 		}
-		return deletePrefix(batches, []byte(c.name+"/"), c.sentKey(record.Position{Block: oldest}))
+		return deletePrefix(batches, []byte(c.name+"/"), func(value []byte) bool {
+			return !(record.Position{Block: oldest}).Before(decodePosition(value)) // its end
+		})
 	})
 	if err != nil {
 		return fmt.Errorf("write cursor %s: %w", c.name, err)
@@ -123,14 +125,11 @@ func decodeSent(first, value []byte) (deliver.Sent, error) {
 	}, nil
 }
 
-// deletePrefix deletes the keys with a prefix, up to but without the key before, or all if that is nil.
-func deletePrefix(b *bbolt.Bucket, prefix, before []byte) error {
+// deletePrefix deletes the keys with a prefix, up to the first whose value is not to go.
+func deletePrefix(b *bbolt.Bucket, prefix []byte, goes func(value []byte) bool) error {
 	at := b.Cursor()
 	var keys [][]byte // deleting under a cursor may skip keys
-	for key, _ := at.Seek(prefix); bytes.HasPrefix(key, prefix); key, _ = at.Next() {
-		if before != nil && bytes.Compare(key, before) >= 0 {
-			break
-		}
+	for key, value := at.Seek(prefix); bytes.HasPrefix(key, prefix) && goes(value); key, value = at.Next() {
 		keys = append(keys, key)
 	}
 	for _, key := range keys {

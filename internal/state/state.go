@@ -90,9 +90,10 @@ func (db *DB) SaveStream(s stream.Stream) error {
 
 // RemoveStream takes a stream out of the catalogue, and all its cursors. It is no error if there is none.
 func (db *DB) RemoveStream(s stream.Stream) error {
+	all := func([]byte) bool { return true }
 	err := db.bolt.Batch(func(tx *bbolt.Tx) error {
 		for _, name := range [][]byte{cursorsBucket, sentBucket} {
-			if err := deletePrefix(tx.Bucket(name), []byte(s.ID.String()+"/"), nil); err != nil {
+			if err := deletePrefix(tx.Bucket(name), []byte(s.ID.String()+"/"), all); err != nil {
 				return err
 			}
 		}
