@@ -56,16 +56,17 @@ func Open(dir string) (*Store, error) {
 func (s *Store) Close() error { return s.root.Close() }
 
 // Path returns where an object lies, relative to the store's folder. Parts of a key that a file system cannot hold or
-// would take for something else (empty ones, "." and "..", NUL) are written with percent signs; so is the percent sign.
+// would take for something else (empty ones, "." and "..", NUL) are written with percent signs; so are the percent sign,
+// and a slash in a bucket's name.
 func Path(bucket, key string) string {
 	parts := strings.Split(key, "/")
 	for i, part := range parts {
 		parts[i] = escape(part)
 	}
-	return bucketsFolder + "/" + escape(bucket) + "/" + strings.Join(parts, "/")
+	return bucketsFolder + "/" + strings.ReplaceAll(escape(bucket), "/", "%2F") + "/" + strings.Join(parts, "/")
 }
 
-// Key is the inverse of Path for what follows the bucket.
+// Key is the inverse of Path for what follows the bucket, and for the bucket alone.
 func Key(relative string) string {
 	parts := strings.Split(relative, "/")
 	for i, part := range parts {
@@ -73,7 +74,7 @@ func Key(relative string) string {
 		case part == "%":
 			parts[i] = ""
 		case strings.Contains(part, "%"):
-			parts[i] = strings.NewReplacer("%25", "%", "%2E", ".", "%00", "\x00").Replace(part)
+			parts[i] = strings.NewReplacer("%25", "%", "%2E", ".", "%00", "\x00", "%2F", "/").Replace(part)
 		}
 	}
 	return strings.Join(parts, "/")
@@ -93,11 +94,12 @@ func escape(part string) string {
 func (s *Store) Put(ctx context.Context, o object.Object) error {
 	target := Path(o.Bucket, o.Key)
 	err := s.put(ctx, o, target)
-	switch {
-	case errors.Is(err, fs.ErrPermission):
-		err = &verdict.SetUp{Code: "S3.AccessDenied", Err: err, Fix: "Make the folder of the buckets writable for this server."}
-	case errors.Is(err, syscall.ENAMETOOLONG), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.EISDIR):
-		err = &verdict.SetUp{Code: "S3.InvalidKey", Err: err, Fix: "Change the prefix with UpdateDestination so that the file system can hold the key."}
+	for _, refused := range []error{syscall.ENAMETOOLONG, syscall.ENOTDIR, syscall.EISDIR, fs.ErrExist, fs.ErrPermission} {
+		if errors.Is(err, refused) {
+			err = &verdict.SetUp{Code: "S3.AccessDenied", Err: err,
+				Fix: "Make the folder writable, or change the prefix so that the file system can hold the key."}
+			break
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("put %s: %w", target, err)
@@ -106,19 +108,26 @@ func (s *Store) Put(ctx context.Context, o object.Object) error {
 }
 
 func (s *Store) put(ctx context.Context, o object.Object, target string) error {
+	if err := s.mkdirAll(path.Dir(target)); err != nil {
+		return err
+	}
+	// The folder is opened for its sync before the object appears in it: what is refused must not be there.
+	folder, err := s.root.Open(path.Dir(target))
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
 	sum := sha256.Sum256([]byte(target))
 	upload := uploadsFolder + "/" + hex.EncodeToString(sum[:])
 	if err := s.write(ctx, upload, o); err != nil {
 		s.root.Remove(upload)
 		return err
 	}
-	if err := s.mkdirAll(path.Dir(target)); err != nil {
-		return err
-	}
 	if err := s.root.Rename(upload, target); err != nil {
+		s.root.Remove(upload)
 		return err
 	}
-	return s.sync(path.Dir(target))
+	return folder.Sync()
 }
 
 func (s *Store) write(ctx context.Context, name string, o object.Object) (err error) {

@@ -2,7 +2,6 @@ package s3
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -37,10 +36,15 @@ func (s *Store) putParts(ctx context.Context, o object.Object) error {
 	if err != nil {
 		return fmt.Errorf("begin multipart upload: %w", err)
 	}
-	if err := s.uploadParts(ctx, o, upload.UploadId); err != nil {
-		return errors.Join(err, s.abort(ctx, o, upload.UploadId))
+	err = s.uploadParts(ctx, o, upload.UploadId)
+	if err == nil {
+		return nil
 	}
-	return nil
+	if left := s.abort(ctx, o, upload.UploadId); left != nil {
+		// Its verdict does not count: that the abort was refused does not say that the upload is not complete.
+		err = fmt.Errorf("%w (%v)", err, left)
+	}
+	return err
 }
 
 func (s *Store) uploadParts(ctx context.Context, o object.Object, id *string) error {
