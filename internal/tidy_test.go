@@ -251,15 +251,14 @@ func TestNothingBannedIsUsed(t *testing.T) {
 		// Inside a bubble of testing/synctest a sleep takes no time, and a process outside cannot say when it is done.
 		commented := s.commented()
 		sleepless := s.test && !slices.Contains(s.imports(), "testing/synctest")
-		outside := strings.HasPrefix(s.dir, "test")
 		ast.Inspect(s.ast, func(n ast.Node) bool {
 			call, ok := n.(*ast.CallExpr)
 			if !ok {
 				return true
 			}
 			name := called(call)
-			if name == "time.Sleep" && sleepless && !(outside && commented[s.line(n)]) {
-				t.Errorf("%s: a test that sleeps is slow or wrong by chance; wait for a channel or a condition, or use testing/synctest (or, for a process outside, say why on the same line)", s.place(n))
+			if name == "time.Sleep" && sleepless && !commented[s.line(n)] {
+				t.Errorf("%s: a test that sleeps is slow or wrong by chance; wait for a channel or a condition, or use testing/synctest (or say why it must on the same line)", s.place(n))
 			}
 			if why, banned := calls[name]; banned && !s.test && strings.HasPrefix(s.dir, "internal") {
 				t.Errorf("%s calls %s: %s", s.place(n), name, why)

@@ -278,7 +278,7 @@ func (l busyLog) Ends() (first, next uint64) {
 
 func (l busyLog) Tick(ctx context.Context) (time.Time, uint64, error) {
 	l.intrude()
-	time.Sleep(l.slow())
+	time.Sleep(l.slow()) // of the bubble
 	return l.Log.Tick(ctx)
 }
 
