@@ -56,11 +56,11 @@ func TestSpoolReadsWhatWasWritten(t *testing.T) {
 		reference := bytes.NewReader(want)
 		for range 300 {
 			off := r.Int64N(int64(size) + 10)
-			got, expected := make([]byte, r.IntN(3*chunkMin)), make([]byte, 0)
+			got := make([]byte, r.IntN(3*chunkMin))
 			if r.IntN(5) == 0 {
 				got = make([]byte, r.IntN(size+100))
 			}
-			expected = make([]byte, len(got))
+			expected := make([]byte, len(got))
 			n, err := s.ReadAt(got, off)
 			wantN, wantErr := reference.ReadAt(expected, off)
 			if n != wantN || len(got) > 0 && err != wantErr || !bytes.Equal(got[:n], expected[:n]) {

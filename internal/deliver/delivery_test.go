@@ -145,7 +145,7 @@ func TestBatchIsCutBySizeCountAndAge(t *testing.T) {
 		r.want("0/v1/1:0=a b")
 		time.Sleep(time.Minute - 1)
 		r.want("0/v1/1:0=a b")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		r.want("0/v1/1:0=a b", "0/v1/1:2=c")
 	})
 }
