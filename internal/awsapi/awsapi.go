@@ -69,7 +69,7 @@ type Options struct {
 	Verifier    Verifier          // nil for no authentication
 	Quota       int               // of streams, for the message only
 	BytesMax    int64             // memory of the requests in flight; 0 for 256 MiB; more get "Slow down."
-	RequestsMax int               // requests in flight, their bodies read; 0 for 1,000; more get "Slow down."
+	RequestsMax int               // requests worked on at once, their bodies read; 0 for 256; more wait a moment, and then get "Slow down."
 	Logger      *slog.Logger      // nil for slog.Default
 	Observe     func(Observation) // called before each answer is written, by several goroutines at once; may be nil
 	Now         func() time.Time  // nil for time.Now
@@ -106,7 +106,7 @@ var _ http.Handler = (*Handler)(nil)
 // New returns the door to streams.
 func New(streams Streams, o Options) *Handler {
 	o.BytesMax = cmp.Or(o.BytesMax, 256<<20)
-	o.RequestsMax = cmp.Or(o.RequestsMax, 1000)
+	o.RequestsMax = cmp.Or(o.RequestsMax, 256)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
@@ -118,7 +118,7 @@ func New(streams Streams, o Options) *Handler {
 	}
 	h := &Handler{
 		Options: o, streams: streams,
-		flight: flight{bytes: o.BytesMax, requests: o.RequestsMax},
+		flight: flight{bytes: o.BytesMax, turns: make(chan struct{}, o.RequestsMax)},
 	}
 	h.buffers.New = func() any { return new(buffers) }
 	h.operations = operations(h)

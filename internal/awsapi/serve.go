@@ -119,7 +119,7 @@ func (h *Handler) serve(c *call) ([]byte, error) {
 	if err := h.read(c, op.bodyMax); err != nil {
 		return nil, err
 	}
-	if !h.flight.enter() {
+	if !h.flight.enter(c.ctx) {
 		return nil, errSlowDown
 	}
 	defer h.flight.leave()

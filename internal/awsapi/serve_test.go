@@ -162,7 +162,7 @@ func TestOnlyWhatHasComeIsInFlight(t *testing.T) {
 	close(s.end)
 	done.Wait()
 	same(t, 2*controlBodyMax, h.flight.bytes)
-	same(t, 1, h.flight.requests)
+	same(t, 0, len(h.flight.turns))
 }
 
 // At the bound a request is refused, and taken again when there is room.
@@ -193,6 +193,18 @@ func TestRequestsInFlightAreBounded(t *testing.T) {
 	put := `{"DeliveryStreamName":"a","Record":{"Data":""}}`
 	check(func(o *Options) { o.RequestsMax = 1 }, put)
 	check(func(o *Options) { o.BytesMax = 1000 }, put+strings.Repeat(" ", 450-len(put)))
+}
+
+// A burst beyond the bound is worked on as turns come.
+func TestABurstWaitsItsTurn(t *testing.T) {
+	d := newDoor(t, func(o *Options) { o.RequestsMax = 1 })
+	d.create("a", "")
+	d.memory.put = func(records [][]byte) (int, error) { return len(records), nil }
+	var burst sync.WaitGroup
+	for range 50 {
+		burst.Go(func() { d.accept("PutRecord", `{"DeliveryStreamName":"a","Record":{"Data":"YQ=="}}`) })
+	}
+	burst.Wait()
 }
 
 func TestAPanicIsAnsweredAndLogged(t *testing.T) {
