@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime/pprof"
 
 	"firehose/internal/config"
 	"firehose/internal/server"
@@ -27,6 +28,11 @@ func runServe(ctx context.Context, args []string) error {
 		return c.Print(os.Stdout)
 	}
 	logger := newLogger(c)
+	endProfile, err := profileCPU(c.CPUProfile)
+	if err != nil {
+		return err
+	}
+	defer endProfile()
 	s, err := server.Start(ctx, c, logger)
 	if err != nil {
 		return err
@@ -40,6 +46,21 @@ func runServe(ctx context.Context, args []string) error {
 	}
 	logger.Info("Stopped.")
 	return nil
+}
+
+// profileCPU writes a profile to a file until the function that it returns is called.
+func profileCPU(name string) (end func(), err error) {
+	if name == "" {
+		return func() {}, nil
+	}
+	file, err := os.Create(name)
+	if err != nil {
+		return nil, fmt.Errorf("make the CPU profile: %w", err)
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return nil, fmt.Errorf("start the CPU profile: %w", err)
+	}
+	return func() { pprof.StopCPUProfile(); file.Close() }, nil
 }
 
 // newLogger makes the server's logger: text on a terminal, JSON otherwise, to standard error.

@@ -40,6 +40,8 @@ type Config struct {
 	LogFormat       string        `key:"log_format" default:"auto" allowed:"auto|text|json" help:"Form of the server's own log lines; auto is text on a terminal and JSON otherwise."`
 	LogLevel        string        `key:"log_level" default:"info" allowed:"debug|info|warn|error" help:"Least severity of the server's own log lines."`
 
+	CPUProfile string `key:"cpu_profile" default:"" help:"File that gets a CPU profile of the whole run, for go tool pprof; empty for none."`
+
 	TLS            TLS            `key:"tls"`
 	Auth           Auth           `key:"auth"`
 	Limits         Limits         `key:"limits"`
