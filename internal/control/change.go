@@ -59,9 +59,11 @@ func (r *running) create(ctx context.Context) {
 	r.logger.Error("Creating the stream failed.", "error", err)
 	r.setProblem(err)
 	if !r.started.Load() {
+		failure := &stream.Failure{Type: "UNKNOWN_ERROR", Details: err.Error()}
 		err = r.save(func(s *stream.Stream) {
-			s.Status = stream.CreatingFailed
-			s.Failure = &stream.Failure{Type: "UNKNOWN_ERROR", Details: err.Error()}
+			if s.Status == stream.Creating { // not deleted meanwhile
+				s.Status, s.Failure = stream.CreatingFailed, failure
+			}
 		})
 		if err == nil {
 			return
@@ -95,7 +97,7 @@ func (c *Control) Update(ctx context.Context, key stream.Key, change func(*strea
 		if err := r.reconfigure(ctx); err != nil {
 			r.setProblem(err)
 			c.tasks.Go("reconfigure "+key.Name, func(ctx context.Context) error {
-				r.carryOnChange(ctx)
+				r.carryOn(ctx, func() {})
 				return nil
 			})
 			return stream.Stream{}, err
@@ -133,33 +135,17 @@ func (r *running) reconfigure(ctx context.Context) error {
 		if err := d.Reconfigure(ctx, s.Version); err != nil {
 			return fmt.Errorf("change delivery %s: %w", declared.ID, err)
 		}
-		d.observer.reconfigured(declared)
+		d.declared.Store(&declared)
 	}
 	return nil
-}
-
-// carryOnChange tries until every delivery has taken the version in force.
-func (r *running) carryOnChange(ctx context.Context) {
-	for try := 1; ctx.Err() == nil; try++ {
-		wait(ctx, r.c.Retry.Pause(try, nil))
-		r.change.Lock()
-		err := r.reconfigure(ctx)
-		r.change.Unlock()
-		r.setProblem(err)
-		if err == nil {
-			return
-		}
-	}
 }
 
 // forgetVersions drops the documents that no replay can need.
 func (r *running) forgetVersions(s *stream.Stream) {
 	oldest := s.Version
-	r.mu.Lock()
-	for _, d := range r.deliveries {
+	for _, d := range r.delivering() {
 		oldest = min(oldest, d.OldestVersion())
 	}
-	r.mu.Unlock()
 	for version := range s.Documents {
 		if version < oldest && version < r.declared.Load().Version {
 			delete(s.Documents, version)
@@ -205,19 +191,19 @@ func (c *Control) Delete(_ context.Context, key stream.Key, force bool) error {
 
 // remove carries a deletion out. Puts are refused already.
 func (r *running) remove(ctx context.Context) error {
-	if r.started.Load() {
+	if r.started.Load() && !r.drained {
+		r.puts.Lock() // what was accepted before the deletion is drained too
+		r.puts.Unlock()
 		r.writer.Wait()
 		if err := r.drain(ctx); err != nil {
 			return err
 		}
 	}
-	r.mu.Lock()
-	deliveries := r.deliveries
-	r.mu.Unlock()
-	for _, d := range deliveries {
+	for _, d := range r.delivering() {
 		d.stop()
 		<-d.ended
 	}
+	r.drained = true
 	s := r.declared.Load()
 	if err := r.c.Engine.Remove(ctx, logName(s)); err != nil {
 		return err

@@ -83,10 +83,8 @@ func (k *keys) block(number uint32) (*block.Key, error) {
 }
 
 // settleEncryption carries an encryption that is being switched on or off to its end. A key that cannot be had fails it,
-// and the key before stays in use; what cannot be saved is an error, to be tried again.
+// and the key before stays in use; what cannot be saved is an error, to be tried again. The caller holds change.
 func (r *running) settleEncryption(ctx context.Context) error {
-	r.change.Lock()
-	defer r.change.Unlock()
 	s := r.declared.Load()
 	switch s.Encryption.Status {
 	case stream.EncryptionEnabling:

@@ -41,18 +41,12 @@ func (r *running) locate(id record.ID) (Location, error) {
 	first, next := r.log.Ends()
 	l := Location{Stream: r.key, Partition: id.Partition, Position: id.Position, Time: id.Time,
 		InLog: first <= id.Position.Block && id.Position.Block < next}
-	r.mu.Lock()
-	deliveries := make([]*delivery, 0, len(r.deliveries))
-	for _, d := range r.deliveries {
-		deliveries = append(deliveries, d)
-	}
-	r.mu.Unlock()
-	for _, d := range deliveries {
+	for _, d := range r.delivering() {
 		place, err := d.Locate(id.Position)
 		if err != nil {
 			return Location{}, err
 		}
-		l.Deliveries = append(l.Deliveries, DeliveryOfOne{Delivery: d.id, Target: d.target, State: place.State,
+		l.Deliveries = append(l.Deliveries, DeliveryOfOne{Delivery: d.id, Target: d.target(), State: place.State,
 			First: place.Head.First, Object: place.Name, Version: place.Head.Version})
 	}
 	return l, nil

@@ -2,14 +2,12 @@ package control
 
 import (
 	"errors"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"firehose/internal/batch"
 	"firehose/internal/metric"
-	"firehose/internal/stream"
 	"firehose/internal/verdict"
 )
 
@@ -17,7 +15,6 @@ import (
 type observer struct {
 	r          *running
 	d          *delivery
-	logging    atomic.Pointer[stream.Logging]
 	records    prometheus.Counter
 	bytes      prometheus.Counter
 	encoded    prometheus.Counter
@@ -27,10 +24,10 @@ type observer struct {
 	batchBytes prometheus.Observer
 }
 
-func (r *running) newObserver(d *delivery, logging stream.Logging) *observer {
+func (r *running) newObserver(d *delivery) *observer {
 	m := r.c.Metrics
 	labels := []string{r.key.Account, r.key.Region, r.key.Name, d.id, d.kind}
-	o := &observer{
+	return &observer{
 		r: r, d: d,
 		records:    m.DeliveryRecords.WithLabelValues(labels...),
 		bytes:      m.DeliveryBytes.WithLabelValues(labels...),
@@ -40,12 +37,7 @@ func (r *running) newObserver(d *delivery, logging stream.Logging) *observer {
 		seconds:    m.DeliverySeconds.WithLabelValues(d.kind),
 		batchBytes: m.BatchBytes.WithLabelValues(d.kind),
 	}
-	o.logging.Store(&logging)
-	return o
 }
-
-// reconfigured takes over what a new version says of diagnostics.
-func (o *observer) reconfigured(spec stream.Delivery) { o.logging.Store(&spec.Logging) }
 
 // Delivered counts a delivered batch.
 func (o *observer) Delivered(b *batch.Batch, encoded int64, took time.Duration) {
@@ -68,14 +60,14 @@ func (o *observer) Failed(err error) {
 	}
 	key := o.r.key
 	o.r.c.Metrics.DeliveryFailures.WithLabelValues(key.Account, key.Region, key.Name, o.d.id, o.d.kind, code).Inc()
-	logging := *o.logging.Load()
+	logging := o.d.declared.Load().Logging
 	if !logging.Enabled || o.r.c.Diagnose == nil {
 		return
 	}
 	if code == "" {
 		code = "InternalError"
 	}
-	o.r.c.Diagnose(Diagnostic{Stream: key, Version: o.r.declared.Load().Version, Target: o.d.target, Code: code,
+	o.r.c.Diagnose(Diagnostic{Stream: key, Version: o.r.declared.Load().Version, Target: o.d.target(), Code: code,
 		Message: err.Error(), Logging: logging, Occurred: time.Now()})
 }
 
@@ -129,7 +121,7 @@ func (c *Control) Problems() []Problem {
 				continue
 			}
 			p := p
-			p.Delivery, p.Target, p.Since, p.Tries, p.Cause = d.id, d.target, found.Since, found.Tries, found.Err.Error()
+			p.Delivery, p.Target, p.Since, p.Tries, p.Cause = d.id, d.target(), found.Since, found.Tries, found.Err.Error()
 			var broken *verdict.SetUp
 			if errors.As(found.Err, &broken) {
 				p.Code, p.Fix = broken.Code, broken.Fix

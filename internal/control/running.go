@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,6 +19,7 @@ import (
 	"firehose/internal/ingest"
 	"firehose/internal/log"
 	"firehose/internal/stream"
+	"firehose/internal/task"
 )
 
 // running is a stream of this node and what runs for it.
@@ -25,9 +29,11 @@ type running struct {
 	logger   *slog.Logger
 	declared atomic.Pointer[stream.Stream] // as the catalogue has it; never changed in place
 	started  atomic.Bool                   // the fields below are set and puts may come
-	bringing sync.Mutex                    // held by whoever brings the stream to where its declaration says; taken before change
+	bringing task.Turn                     // held by whoever brings the stream to where its declaration says; taken before change
 	gone     bool                          // the deletion is done; guarded by bringing
-	change   sync.Mutex                    // held by whoever changes the declaration
+	change   task.Turn                     // held by whoever changes the declaration
+	puts     sync.RWMutex                  // held for reading by every put
+	drained  bool                          // the deletion has drained, and the deliveries have ended; guarded by bringing
 
 	log     log.Log
 	writer  *ingest.Writer
@@ -37,6 +43,7 @@ type running struct {
 	mu         sync.Mutex
 	problem    error                // why the stream is not started or not in line with its declaration
 	deliveries map[string]*delivery // by id
+	needed     map[string]uint64    // by id of a delivery: the first block that it needs; 0 while it is being started
 	draining   context.CancelFunc   // ends a drain, when the deletion need not wait for it any more
 }
 
@@ -45,15 +52,19 @@ type delivery struct {
 	*deliver.Delivery
 	id       string
 	kind     string
-	target   string
-	observer *observer
+	declared atomic.Pointer[stream.Delivery] // by the version in force
 	stop     context.CancelFunc
 	ended    chan struct{}
-	released atomic.Uint64 // blocks before are delivered
 }
 
+// target is where the version in force delivers to, for people.
+func (d *delivery) target() string { return d.declared.Load().Destination.Target() }
+
 func newRunning(c *Control, s stream.Stream) *running {
-	r := &running{c: c, key: s.Key, deliveries: map[string]*delivery{}, limiter: ingest.NewLimiter(c.Rates)}
+	r := &running{
+		c: c, key: s.Key, bringing: task.NewTurn(), change: task.NewTurn(), limiter: ingest.NewLimiter(c.Rates),
+		deliveries: map[string]*delivery{}, needed: map[string]uint64{},
+	}
 	r.logger = c.Logger.With("stream", s.Name)
 	r.keys = keys{ring: c.Keyring, r: r}
 	r.declared.Store(&s)
@@ -61,8 +72,11 @@ func newRunning(c *Control, s stream.Stream) *running {
 }
 
 // carryOn brings a stream to where its declaration says, and tries until it is there or ctx ends. After the first try
-// it calls first.
+// it calls first, and before it where nobody waits for the stream: its deletion may wait for a broken destination.
 func (r *running) carryOn(ctx context.Context, first func()) {
+	if r.declared.Load().Status == stream.Deleting {
+		first()
+	}
 	for try := 1; ; try++ {
 		err := r.bringUp(ctx)
 		first()
@@ -92,18 +106,28 @@ func (r *running) bringUp(ctx context.Context) error {
 	if s.Status == stream.Deleting {
 		return r.remove(ctx)
 	}
-	if err := r.settleEncryption(ctx); err != nil || s.Status != stream.Creating {
+	r.change.Lock()
+	defer r.change.Unlock()
+	if err := r.settleEncryption(ctx); err != nil {
+		return err
+	}
+	if err := r.reconfigure(ctx); err != nil { // to a version that came while it was being started
 		return err
 	}
 	return r.activate()
 }
 
-// activate ends the creation. A stream that was to be encrypted from its birth and cannot be takes no records at all.
+// activate ends the creation, if it is not ended by a deletion. A stream that was to be encrypted from its birth and
+// cannot be takes no records at all. The caller holds change.
 func (r *running) activate() error {
-	if e := r.declared.Load().Encryption; e.Status == stream.EncryptionEnablingFailed {
-		return r.save(func(s *stream.Stream) { s.Status, s.Failure = stream.CreatingFailed, e.Failure })
+	s := r.declared.Load()
+	if s.Status != stream.Creating {
+		return nil
 	}
-	if err := r.save(func(s *stream.Stream) { s.Status = stream.Active }); err != nil {
+	if e := s.Encryption; e.Status == stream.EncryptionEnablingFailed {
+		return r.saveLocked(func(s *stream.Stream) { s.Status, s.Failure = stream.CreatingFailed, e.Failure })
+	}
+	if err := r.saveLocked(func(s *stream.Stream) { s.Status = stream.Active }); err != nil {
 		return err
 	}
 	r.logger.Info("The stream is active.")
@@ -141,7 +165,9 @@ func (r *running) start(ctx context.Context) error {
 		}
 	}
 	r.started.Store(true)
-	r.release()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.releaseLocked()
 	return nil
 }
 
@@ -170,14 +196,16 @@ func (r *running) compile(s *stream.Stream, version int) (stream.Spec, error) {
 func (r *running) startDelivery(ctx context.Context, spec stream.Delivery, version int) error {
 	r.mu.Lock()
 	_, runs := r.deliveries[spec.ID]
+	if !runs {
+		r.needed[spec.ID] = 0 // the log keeps everything until it is known where the delivery begins
+	}
 	r.mu.Unlock()
 	if runs {
 		return nil
 	}
 	s := r.declared.Load()
-	kind := spec.Destination.Kind()
-	d := &delivery{id: spec.ID, kind: kind, target: spec.Destination.Target(), ended: make(chan struct{})}
-	d.observer = r.newObserver(d, spec.Logging)
+	d := &delivery{id: spec.ID, kind: spec.Destination.Kind(), ended: make(chan struct{})}
+	d.declared.Store(&spec)
 	var err error
 	d.Delivery, err = deliver.New(ctx, deliver.Settings{
 		Log:      r.log,
@@ -189,18 +217,18 @@ func (r *running) startDelivery(ctx context.Context, spec stream.Delivery, versi
 		Encoders: r.c.encoders,
 		Spools:   r.c.Spools,
 		Retry:    r.c.Retry,
-		Released: func(before uint64) { d.released.Store(before); r.release() },
-		Observer: d.observer,
-		Logger:   r.logger.With("delivery", spec.ID, "destination", d.target),
+		Released: func(before uint64) { r.release(spec.ID, before) },
+		Observer: r.newObserver(d),
+		Logger:   r.logger.With("delivery", spec.ID, "destination", d.kind),
 	})
 	if err != nil {
 		return err
 	}
+	running, stop := context.WithCancel(r.c.runs.Context())
+	d.stop = stop
 	r.mu.Lock()
 	r.deliveries[spec.ID] = d
 	r.mu.Unlock()
-	running, stop := context.WithCancel(r.c.runs.Context())
-	d.stop = stop
 	r.c.runs.Go("deliver "+s.Name, func(context.Context) error {
 		defer close(d.ended)
 		defer stop()
@@ -210,6 +238,13 @@ func (r *running) startDelivery(ctx context.Context, spec stream.Delivery, versi
 		return nil
 	})
 	return nil
+}
+
+// delivering returns the deliveries that run, by id.
+func (r *running) delivering() []*delivery {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.SortedFunc(maps.Values(r.deliveries), func(a, b *delivery) int { return strings.Compare(a.id, b.id) })
 }
 
 // plan opens the destination that a version declares for a delivery.
@@ -233,22 +268,30 @@ func (r *running) plan(id string, version int) (deliver.Plan, error) {
 	return deliver.Plan{}, fmt.Errorf("stream %s: version %d has no delivery %s", s.Name, version, id)
 }
 
-// release lets the log drop what all deliveries are done with. Before all are started nobody knows what that is.
-func (r *running) release() {
+// release notes which block a delivery needs first, and lets the log drop what all are done with. Before all are started
+// nobody knows what that is.
+func (r *running) release(delivery string, before uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.needed[delivery] = before
+	r.releaseLocked()
+}
+
+func (r *running) releaseLocked() {
 	if !r.started.Load() {
 		return
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	before := uint64(math.MaxUint64)
-	for _, d := range r.deliveries {
-		before = min(before, d.released.Load())
+	for _, needed := range r.needed {
+		before = min(before, needed)
 	}
 	r.log.Release(before)
 }
 
 // put makes records durable.
 func (r *running) put(ctx context.Context, records [][]byte) (ingest.Receipt, error) {
+	r.puts.RLock()
+	defer r.puts.RUnlock()
 	if r.declared.Load().Status != stream.Active {
 		return ingest.Receipt{}, stream.ErrNotActive
 	}
@@ -268,12 +311,7 @@ func (r *running) put(ctx context.Context, records [][]byte) (ingest.Receipt, er
 
 // flush has all deliveries deliver what is acknowledged.
 func (r *running) flush(ctx context.Context) error {
-	r.mu.Lock()
-	flushing := make([]*delivery, 0, len(r.deliveries))
-	for _, d := range r.deliveries {
-		flushing = append(flushing, d)
-	}
-	r.mu.Unlock()
+	flushing := r.delivering()
 	errs := make(chan error, len(flushing))
 	for _, d := range flushing {
 		go func() { errs <- d.Flush(ctx) }() // waited for below

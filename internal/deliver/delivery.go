@@ -83,7 +83,7 @@ type Delivery struct {
 	ending   chan struct{} // closed when nothing new is sent any more
 	ended    chan struct{} // closed when the last state is saved
 
-	saving sync.Mutex // held while a state is made and saved; taken before mu
+	saving task.Turn // held while a state is made and saved; taken before mu
 
 	mu      sync.Mutex
 	state   State
@@ -104,6 +104,7 @@ func New(ctx context.Context, s Settings) (*Delivery, error) {
 		dirty:    make(chan struct{}, 1),
 		ending:   make(chan struct{}),
 		ended:    make(chan struct{}),
+		saving:   task.NewTurn(),
 		plans:    map[int]Plan{},
 		changed:  make(chan struct{}),
 	}
