@@ -1,21 +1,16 @@
 package control
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"firehose/internal/ingest"
-	"firehose/internal/keyring"
 	"firehose/internal/record"
 	"firehose/internal/stream"
 )
@@ -225,143 +220,6 @@ func TestSlowDeliveryKeepsTheLogAndHoldsUpNobody(t *testing.T) {
 	})
 }
 
-func TestDeleteDrains(t *testing.T) {
-	newNode(t, func(n *node) {
-		s := declare("a", "x")
-		n.create(s)
-		n.put("a", "one two")
-		n.check(n.Delete(n.Context(), keyOf("a"), false))
-		if _, err := n.Put(n.Context(), keyOf("a"), [][]byte{{1}}); !errors.Is(err, stream.ErrNotActive) && !errors.Is(err, stream.ErrNotFound) {
-			t.Errorf("put: %v", err)
-		}
-		n.await("a", "")
-		n.want("x/a/main/v1/1:0=one two")
-		if left := n.logBytes(); len(left) != 0 {
-			t.Errorf("%d bytes of the log are left", len(left))
-		}
-		if _, found, err := n.db.Cursor(s.ID, "main").Load(); found || err != nil {
-			t.Errorf("the cursor is left: %v", err)
-		}
-		n.create(declare("a", "y")) // under the same name
-		n.put("a", "new")
-		n.flush("a")
-		n.want("x/a/main/v1/1:0=one two", "y/a/main/v1/1:0=new")
-	})
-}
-
-func TestDeleteDiscards(t *testing.T) {
-	newNode(t, func(n *node) {
-		n.Discard = true
-		n.create(declare("a", "x"))
-		n.put("a", "one")
-		n.check(n.Delete(n.Context(), keyOf("a"), false))
-		n.await("a", "")
-		n.want()
-	})
-}
-
-func TestForceEndsTheWaitForABrokenDestination(t *testing.T) {
-	newNode(t, func(n *node) {
-		n.create(declare("a", "x"))
-		n.places.set("x", true)
-		n.put("a", "one")
-		n.check(n.Delete(n.Context(), keyOf("a"), false))
-		time.Sleep(time.Hour)
-		n.await("a", stream.Deleting)
-		n.check(n.Delete(n.Context(), keyOf("a"), false)) // changes nothing
-		time.Sleep(time.Hour)
-		n.await("a", stream.Deleting)
-		n.check(n.Delete(n.Context(), keyOf("a"), true))
-		n.await("a", "")
-		n.want()
-	})
-}
-
-func TestDeletionIsCarriedOnAfterARestart(t *testing.T) {
-	newNode(t, func(n *node) {
-		n.create(declare("a", "x"))
-		n.places.set("x", true)
-		n.put("a", "one")
-		n.check(n.Delete(n.Context(), keyOf("a"), false))
-		time.Sleep(time.Second)
-		n.restart()
-		n.await("a", stream.Deleting)
-		n.places.set("x", false)
-		time.Sleep(time.Minute)
-		n.await("a", "")
-		n.want("x/a/main/v1/1:0=one")
-	})
-}
-
-func TestDeletionIsCarriedOnAfterAnError(t *testing.T) {
-	newNode(t, func(n *node) {
-		n.create(declare("a", "x"))
-		n.put("a", "one")
-		n.engine.failing = 3
-		n.check(n.Delete(n.Context(), keyOf("a"), false))
-		time.Sleep(time.Minute)
-		n.await("a", "")
-		n.want("x/a/main/v1/1:0=one")
-	})
-}
-
-func TestDeletionWhoseLogIsGoneIsCarriedOn(t *testing.T) {
-	newNode(t, func(n *node) {
-		s := declare("a", "x")
-		n.create(s)
-		n.put("a", "one")
-		n.flush("a")
-		n.between(func() {
-			s.Status = stream.Deleting
-			n.check(n.db.SaveStream(s))
-			n.check(n.engine.Remove(context.Background(), logName(&s)))
-		})
-		n.await("a", "")
-		n.want("x/a/main/v1/1:0=one")
-	})
-}
-
-func TestEveryAcknowledgedRecordIsDrained(t *testing.T) {
-	newNode(t, func(n *node) {
-		for round := range 8 {
-			name := fmt.Sprint("s", round)
-			n.create(declare(name, "x"))
-			var clients sync.WaitGroup
-			var mu sync.Mutex
-			var acked []string
-			for client := range 4 {
-				clients.Go(func() {
-					for i := 0; ; i++ {
-						word := fmt.Sprintf("%d/%d/%d", round, client, i)
-						if _, err := n.Put(n.Context(), keyOf(name), [][]byte{[]byte(word + " ")}); err != nil {
-							return
-						}
-						mu.Lock()
-						acked = append(acked, word)
-						mu.Unlock()
-						time.Sleep(time.Microsecond)
-					}
-				})
-			}
-			time.Sleep(time.Duration(round) * time.Microsecond)
-			n.check(n.Delete(n.Context(), keyOf(name), false))
-			clients.Wait()
-			n.await(name, "")
-			delivered := map[string]int{}
-			for _, body := range n.places.objects {
-				for _, word := range strings.Fields(body) {
-					delivered[word]++
-				}
-			}
-			for _, word := range acked {
-				if delivered[word] != 1 {
-					t.Errorf("%s was acknowledged and is there %d times", word, delivered[word])
-				}
-			}
-		}
-	})
-}
-
 func TestCreationIsCarriedOnAfterARestart(t *testing.T) {
 	newNode(t, func(n *node) {
 		n.check(n.db.SaveStream(declare("a", "x")))
@@ -395,135 +253,7 @@ func TestStreamThatCannotBeMadeKeepsItsName(t *testing.T) {
 	})
 }
 
-func TestStreamThatIsDeletedWhileItIsMadeIsDeleted(t *testing.T) {
-	newNode(t, func(n *node) {
-		blocked := make(chan struct{})
-		n.ring.set(nil, blocked)
-		s := declare("a", "x")
-		s.Encryption.Status = stream.EncryptionEnabling
-		n.check(n.Create(n.Context(), s))
-		deleted := make(chan error)
-		go func() { deleted <- n.Delete(context.Background(), keyOf("a"), false) }()
-		time.Sleep(time.Second)
-		close(blocked)
-		n.check(<-deleted)
-		n.await("a", "")
-		time.Sleep(time.Minute)
-		n.await("a", "")
-	})
-}
-
 // encrypt asks for encryption, as the doors do.
-func (n *node) encrypt(name string, status stream.EncryptionStatus, keyARN string) {
-	n.Helper()
-	_, err := n.Update(n.Context(), keyOf(name), func(s *stream.Stream) error {
-		s.Encryption.Status, s.Encryption.KeyARN = status, keyARN
-		return nil
-	})
-	n.check(err)
-}
-
-func (n *node) awaitEncryption(name string, want stream.EncryptionStatus) stream.Encryption {
-	n.Helper()
-	var s stream.Stream
-	for range 1000 {
-		s, _ = n.Get(keyOf(name))
-		if s.Encryption.Status == want {
-			return s.Encryption
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	n.Fatalf("encryption is %+v, want %s", s.Encryption, want)
-	return s.Encryption
-}
-
-func TestEncryptionIsSwitchedOnAndOff(t *testing.T) {
-	newNode(t, func(n *node) {
-		n.create(declare("a", "x"))
-		n.put("a", "plainly-seen")
-		n.encrypt("a", stream.EncryptionEnabling, "")
-		n.awaitEncryption("a", stream.EncryptionEnabled)
-		n.put("a", "well-hidden")
-		n.encrypt("a", stream.EncryptionEnabling, "arn:of-another-key")
-		n.awaitEncryption("a", stream.EncryptionEnabled)
-		n.put("a", "hidden-again")
-		n.restart()
-		n.await("a", stream.Active)
-		n.put("a", "after-restart")
-		n.encrypt("a", stream.EncryptionDisabling, "")
-		if e := n.awaitEncryption("a", stream.EncryptionDisabled); len(e.DataKeys) != 2 {
-			t.Errorf("%d data keys are kept of 2", len(e.DataKeys))
-		}
-		n.put("a", "seen-again")
-		kept := n.logBytes()
-		for word, seen := range map[string]bool{"plainly-seen": true, "well-hidden": false, "hidden-again": false, "after-restart": false, "seen-again": true} {
-			if bytes.Contains(kept, []byte(word)) != seen {
-				t.Errorf("%s is to be seen in the log: %t", word, !seen)
-			}
-		}
-		n.restart()
-		n.flush("a")
-		n.want("x/a/main/v1/1:0=plainly-seen well-hidden hidden-again after-restart seen-again")
-	})
-}
-
-func TestKeyThatCannotBeHadFailsTheEncryption(t *testing.T) {
-	newNode(t, func(n *node) {
-		n.create(declare("a", "x"))
-		n.ring.set(&keyring.Error{Type: "KMS_ACCESS_DENIED", Err: errors.New("denied")}, nil)
-		n.encrypt("a", stream.EncryptionEnabling, "arn:key")
-		if e := n.awaitEncryption("a", stream.EncryptionEnablingFailed); e.Failure == nil || e.Failure.Type != "KMS_ACCESS_DENIED" || e.DataKey != 0 {
-			t.Errorf("%+v", e)
-		}
-		n.put("a", "one")
-		n.flush("a")
-		n.want("x/a/main/v1/1:0=one")
-	})
-}
-
-func TestEnablingIsCarriedOnAfterARestart(t *testing.T) {
-	newNode(t, func(n *node) {
-		n.create(declare("a", "x"))
-		n.ring.set(nil, make(chan struct{})) // for ever
-		n.encrypt("a", stream.EncryptionEnabling, "")
-		time.Sleep(time.Second)
-		n.close()
-		n.ring.set(nil, nil)
-		n.open()
-		n.awaitEncryption("a", stream.EncryptionEnabled)
-		n.put("a", "hidden")
-		if bytes.Contains(n.logBytes(), []byte("hidden")) {
-			t.Error("the log holds it in the clear")
-		}
-	})
-}
-
-func TestKeyServiceThatIsAwayAtTheStartHoldsThePutsBack(t *testing.T) {
-	newNode(t, func(n *node) {
-		n.create(declare("a", "x"))
-		n.encrypt("a", stream.EncryptionEnabling, "arn:key")
-		n.awaitEncryption("a", stream.EncryptionEnabled)
-		n.put("a", "one")
-		n.close()
-		n.ring.set(errors.New("away"), nil)
-		n.open()
-		if _, err := n.Put(n.Context(), keyOf("a"), [][]byte{[]byte("lost")}); !errors.Is(err, ingest.ErrThrottled) {
-			t.Errorf("put: %v", err)
-		}
-		if p := n.Problems(); len(p) != 1 || !strings.Contains(p[0].Cause, "away") {
-			t.Errorf("problems %+v", p)
-		}
-		n.ring.set(nil, nil)
-		time.Sleep(time.Minute)
-		n.put("a", "two")
-		n.flush("a")
-		n.want("x/a/main/v1/1:0=one", "x/a/main/v1/2:0=two")
-		if p := n.Problems(); len(p) != 0 {
-			t.Errorf("problems %+v", p)
-		}
-	})
-}
-
 // TestUpdateWhileAStreamStartsIsInForce: the start has read the declaration already, and waits for the key service.
 func TestUpdateWhileAStreamStartsIsInForce(t *testing.T) {
 	newNode(t, func(n *node) {
