@@ -42,7 +42,7 @@ func TestIntervalDeliversWithoutAFlush(t *testing.T) {
 	newNode(t, func(n *node) {
 		n.create(declare("a", "x"))
 		n.put("a", "one")
-		time.Sleep(61 * time.Second)
+		n.pass(61 * time.Second)
 		n.want("x/a/main/v1/1:0=one")
 	})
 }
@@ -71,7 +71,7 @@ func TestAccountsAndRegionsNeverMeet(t *testing.T) {
 			keys = append(keys, s.Key)
 		}
 		synctest.Wait()
-		time.Sleep(time.Second)
+		n.pass(time.Second)
 		for i, key := range keys {
 			_, err := n.Put(n.Context(), key, [][]byte{fmt.Appendf(nil, "of%d", i)})
 			n.check(err)
@@ -85,7 +85,7 @@ func TestAccountsAndRegionsNeverMeet(t *testing.T) {
 			t.Errorf("found %v", found)
 		}
 		n.check(n.Delete(n.Context(), keys[1], false))
-		time.Sleep(time.Second)
+		n.pass(time.Second)
 		if _, err := n.Get(keys[0]); err != nil {
 			t.Errorf("another account's stream: %v", err)
 		}
@@ -119,7 +119,7 @@ func TestUpdateKeepsTheVersionsThatAReplayMayNeed(t *testing.T) {
 		}
 		n.places.hanging = true
 		n.put("a", "one")
-		time.Sleep(61 * time.Second) // in flight, and perhaps in place
+		n.pass(61 * time.Second) // in flight, and perhaps in place
 		n.check(n.update("a", document{"main": "y"}))
 		n.check(n.update("a", document{"main": "z"}))
 		if got := versions(); !slices.Contains(got, 1) || !slices.Contains(got, 3) {
@@ -159,7 +159,7 @@ func TestUpdateRepairsABrokenDestination(t *testing.T) {
 		n.create(declare("a", "x"))
 		n.places.set("x", true)
 		n.put("a", "one")
-		time.Sleep(2 * time.Minute)
+		n.pass(2 * time.Minute)
 		problems := n.Problems()
 		if len(problems) != 1 || problems[0].Code != "Test.Broken" || problems[0].Target != "place:x" || problems[0].Fix == "" || problems[0].Tries < 2 {
 			t.Errorf("problems %+v", problems)
@@ -175,7 +175,7 @@ func TestUpdateRepairsABrokenDestination(t *testing.T) {
 		}
 		n.places.set("y", true)
 		n.put("a", "two")
-		time.Sleep(2 * time.Minute)
+		n.pass(2 * time.Minute)
 		if problems := n.Problems(); len(problems) != 1 || problems[0].Target != "place:y" {
 			t.Errorf("problems %+v", problems)
 		}
@@ -205,14 +205,14 @@ func TestSlowDeliveryKeepsTheLogAndHoldsUpNobody(t *testing.T) {
 		n.create(s)
 		n.places.set("b", true)
 		n.put("a", "one")
-		time.Sleep(10 * time.Minute) // the log's sweep has been there
+		n.pass(10 * time.Minute) // the log's sweep has been there
 		n.want("x/a/main/v1/1:0=one")
 		n.restart()
-		time.Sleep(10 * time.Minute)
+		n.pass(10 * time.Minute)
 		n.places.set("b", false)
 		n.flush("a")
 		n.want("x/a/main/v1/1:0=one", "b/a/backup/v1/1:0=one")
-		time.Sleep(10 * time.Minute)
+		n.pass(10 * time.Minute)
 		r, _ := n.get(keyOf("a"))
 		if first, next := r.log.Ends(); first != next {
 			t.Errorf("the log keeps %d to %d though all is delivered", first, next)
@@ -268,7 +268,7 @@ func TestUpdateWhileAStreamStartsIsInForce(t *testing.T) {
 			defer close(opened)
 			n.open()
 		}()
-		time.Sleep(time.Second)
+		n.pass(time.Second)
 		// Open returns only after the first try, so the catalogue's change goes through the one that is being opened.
 		close(blocked)
 		<-opened
@@ -297,7 +297,7 @@ func TestLocateFollowsARecord(t *testing.T) {
 			t.Errorf("%s %+v", states, l)
 		}
 		n.places.set("b", true)
-		time.Sleep(61 * time.Second)
+		n.pass(61 * time.Second)
 		if states, _ := where(); states != "backup in flight b/a/backup/v1/1:0;main delivered x/a/main/v1/1:0;" {
 			t.Error(states)
 		}
@@ -328,7 +328,7 @@ func TestFailuresAreDiagnosed(t *testing.T) {
 		n.create(declare("a", "x"))
 		n.places.set("x", true)
 		n.put("a", "one")
-		time.Sleep(2 * time.Minute)
+		n.pass(2 * time.Minute)
 		n.places.set("x", false)
 		n.flush("a")
 		mu.Lock()

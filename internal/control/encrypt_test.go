@@ -29,7 +29,7 @@ func (n *node) awaitEncryption(name string, want stream.EncryptionStatus) stream
 		if s.Encryption.Status == want {
 			return s.Encryption
 		}
-		time.Sleep(10 * time.Millisecond)
+		n.pass(10 * time.Millisecond)
 	}
 	n.Fatalf("encryption is %+v, want %s", s.Encryption, want)
 	return s.Encryption
@@ -84,7 +84,7 @@ func TestEnablingIsCarriedOnAfterARestart(t *testing.T) {
 		n.create(declare("a", "x"))
 		n.ring.set(nil, make(chan struct{})) // for ever
 		n.encrypt("a", stream.EncryptionEnabling, "")
-		time.Sleep(time.Second)
+		n.pass(time.Second)
 		n.close()
 		n.ring.set(nil, nil)
 		n.open()
@@ -112,7 +112,7 @@ func TestKeyServiceThatIsAwayAtTheStartHoldsThePutsBack(t *testing.T) {
 			t.Errorf("problems %+v", p)
 		}
 		n.ring.set(nil, nil)
-		time.Sleep(time.Minute)
+		n.pass(time.Minute)
 		n.put("a", "two")
 		n.flush("a")
 		n.want("x/a/main/v1/1:0=one", "x/a/main/v1/2:0=two")

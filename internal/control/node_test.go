@@ -359,3 +359,6 @@ func (n *node) logBytes() (all []byte) {
 	}))
 	return all
 }
+
+// pass lets time pass, which in a bubble costs none.
+func (n *node) pass(d time.Duration) { time.Sleep(d) }
