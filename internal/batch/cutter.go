@@ -8,9 +8,9 @@ import (
 
 // Limits says when a batch is full.
 type Limits struct {
-	Size     int64         // bytes of records; at least 1
-	Interval time.Duration // age of the oldest record; below 1 ns stands for 1 ns, so that blocks of one time stay together
-	Count    int           // records; 0 for no limit
+	Size     int64         `json:"size"`            // bytes of records; at least 1
+	Interval time.Duration `json:"interval_ns"`     // age of the oldest record; at least 1 ns, for which less stands, so that blocks of one time stay together
+	Count    int           `json:"count,omitempty"` // records; 0 for no limit
 }
 
 // Cutter decides which records belong to the open batch. A record belongs if

@@ -84,7 +84,7 @@ func (d *Delivery) Reconfigure(ctx context.Context, version int) error {
 // It reports whether it moved the reading back.
 func (d *Delivery) moveRefused(ctx context.Context) (moved bool) {
 	d.mu.Lock()
-	version := d.state.latest()
+	version := d.state.latest().Version
 	due := slices.ContainsFunc(d.flights, func(f *flight) bool { return f.Version != version && f.problem != nil && !f.mayExist })
 	d.mu.Unlock()
 	if !due {
@@ -116,7 +116,7 @@ func (d *Delivery) enforce(version int, worth func(keep int, free record.Positio
 		return false, nil
 	}
 	err = d.change(func(s *State) bool {
-		s.change(free, version)
+		s.change(Version{From: free, Version: version, Limits: plan.Limits})
 		return true
 	})
 	if err == nil {

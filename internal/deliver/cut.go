@@ -144,7 +144,7 @@ func (d *Delivery) begin(p record.Position) (boundary record.Position, bounded b
 		p = d.cutting.cutter.First()
 	} else {
 		version, _, _ := d.state.version(p)
-		d.cutting.cutter = batch.NewCutter(d.plans[version].Limits)
+		d.cutting.cutter = batch.NewCutter(version.Limits)
 		d.cutting.due = time.Time{}
 	}
 	return d.state.boundary(p)

@@ -117,37 +117,51 @@ func New(ctx context.Context, s Settings) (*Delivery, error) {
 		return nil, err
 	}
 	d.next = d.state.Floor
-	for _, v := range d.state.Versions {
-		if d.plans[v.Version], err = s.Open(v.Version); err != nil {
-			return nil, fmt.Errorf("open destination of version %d: %w", v.Version, err)
-		}
-	}
 	d.rewind(d.state.Floor)
 	s.Released(d.state.Floor.Block)
 	return d, nil
 }
 
-// loadState loads the state and brings it in line with the version in force. A version that came while the delivery was
-// not running begins at the log's end: what was open or in flight before keeps the version under which it may have
-// been sent.
+// loadState loads the state, brings it in line with the version in force, and opens the destinations that it needs. A
+// version that came while the delivery was not running begins at the log's end, and so do other limits of the same
+// version: what was open or in flight before keeps those under which it may have been sent.
 func (d *Delivery) loadState() error {
 	state, found, err := d.Cursor.Load()
 	if err != nil {
 		return fmt.Errorf("load the delivery's state: %w", err)
 	}
-	switch {
-	case !found:
-		state = State{Floor: d.start, Versions: []Version{{From: d.start, Version: d.Version}}}
-	case state.latest() != d.Version:
-		state.change(d.start, d.Version)
-	default:
-		d.state = state
-		return nil
+	if err := d.openPlan(d.Version); err != nil {
+		return err
 	}
-	if err := d.Cursor.Save(state, nil, 0); err != nil {
-		return fmt.Errorf("save the delivery's state: %w", err)
+	now := Version{From: d.start, Version: d.Version, Limits: d.plans[d.Version].Limits}
+	if !found {
+		state = State{Floor: d.start}
+	}
+	if !found || state.latest().Version != now.Version || state.latest().Limits != now.Limits {
+		state.change(now)
+		if err := d.Cursor.Save(state, nil, 0); err != nil {
+			return fmt.Errorf("save the delivery's state: %w", err)
+		}
 	}
 	d.state = state
+	for _, v := range state.Versions {
+		if err := d.openPlan(v.Version); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openPlan opens the destination of a version, if it is not open.
+func (d *Delivery) openPlan(version int) error {
+	if _, open := d.plans[version]; open {
+		return nil
+	}
+	plan, err := d.Open(version)
+	if err != nil {
+		return fmt.Errorf("open destination of version %d: %w", version, err)
+	}
+	d.plans[version] = plan
 	return nil
 }
 
@@ -196,7 +210,7 @@ type Problem struct {
 func (d *Delivery) Status() Status {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s := Status{Floor: d.state.Floor, Version: d.state.latest(), InFlight: len(d.flights), Oldest: d.cutting.openSince()}
+	s := Status{Floor: d.state.Floor, Version: d.state.latest().Version, InFlight: len(d.flights), Oldest: d.cutting.openSince()}
 	for i, f := range d.flights {
 		if i == 0 {
 			s.Oldest = f.Time

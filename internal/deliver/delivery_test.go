@@ -262,6 +262,18 @@ func TestVersionThatCameMeanwhileBeginsAtTheLogsEnd(t *testing.T) {
 	})
 }
 
+func TestLimitsThatCameMeanwhileBeginAtTheLogsEnd(t *testing.T) {
+	newRig(t, byTwo, func(r *rig) {
+		r.put("a b c d")
+		r.want("0/v1/1:0=a b", "0/v1/1:2=c d")
+		r.die()
+		r.set(func(w *world) { w.saves, w.plans[0].limits.Count = w.saves[:1], 3 }) // the floor was not saved
+		r.start()
+		r.put("e f g")
+		r.want("0/v1/1:0=a b", "0/v1/1:2=c d", "0/v1/2:0=e f g")
+	})
+}
+
 func TestStatusTellsTheOldestRecordAndTheProblem(t *testing.T) {
 	newRig(t, byTwo, func(r *rig) {
 		if s := r.p.Status(); !s.Oldest.IsZero() || s.Problem != nil || s.InFlight != 0 {

@@ -135,16 +135,27 @@ func (h *history) declare() {
 	if len(h.buckets) == 0 || h.rand.IntN(2) == 0 {
 		h.buckets = append(h.buckets, []bucketState{bucketThere, bucketThere, bucketDenied, bucketAbsent}[h.rand.IntN(4)])
 	}
-	p := plan{
-		bucket: h.rand.IntN(len(h.buckets)),
-		limits: batch.Limits{
-			Size:     []int64{1, 50, 500, 5000}[h.rand.IntN(4)],
-			Interval: []time.Duration{0, 100 * time.Millisecond, time.Second, time.Minute, 5 * time.Minute}[h.rand.IntN(5)],
-			Count:    []int{0, 0, 1, 3}[h.rand.IntN(4)],
-		},
-	}
+	p := plan{bucket: h.rand.IntN(len(h.buckets)), limits: h.limits()}
 	h.plans = append(h.plans, p)
 	h.note("version %d: %+v, bucket is %d", len(h.plans), p, h.buckets[p.bucket])
+}
+
+func (h *history) limits() batch.Limits {
+	return batch.Limits{
+		Size:     []int64{1, 50, 500, 5000}[h.rand.IntN(4)],
+		Interval: []time.Duration{0, 100 * time.Millisecond, time.Second, time.Minute, 5 * time.Minute}[h.rand.IntN(5)],
+		Count:    []int{0, 0, 1, 3}[h.rand.IntN(4)],
+	}
+}
+
+// reset gives every version other limits, as another configuration of the server may.
+func (h *history) reset() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := range h.plans {
+		h.plans[i].limits = h.limits()
+		h.note("version %d has the limits %+v", i+1, h.plans[i].limits)
+	}
 }
 
 // repair lets every bucket take objects.
@@ -174,6 +185,9 @@ func (h *history) live() {
 		h.clock -= time.Duration(h.rand.IntN(900)) * time.Second
 	}
 	h.mu.Unlock()
+	if h.rand.IntN(4) == 0 {
+		h.reset()
+	}
 	p, err := h.start(h.T, h.options)
 	if err != nil {
 		if !h.isDead() {

@@ -35,7 +35,8 @@ type flight struct {
 func (d *Delivery) send(senders *task.Group, b batch.Batch) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	b.Version, _, _ = d.state.version(b.First)
+	inForce, _, _ := d.state.version(b.First)
+	b.Version = inForce.Version
 	f := &flight{Batch: b, from: d.next, mayExist: b.First.Before(d.start), ended: make(chan struct{})}
 	d.flights = append(d.flights, f)
 	d.next = b.End

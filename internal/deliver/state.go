@@ -16,10 +16,12 @@ type State struct {
 	Versions []Version         `json:"versions"`       // of the stream's document, rising; the first is in force at the floor
 }
 
-// Version says from where on a version of the document is in force. A batch ends where a version begins.
+// Version says from where on a version of the document is in force. A batch ends where a version begins. Its limits are
+// kept with it, because they do not follow from the document alone: the server's configuration has a say in them.
 type Version struct {
 	From    record.Position `json:"from"`
 	Version int             `json:"version"`
+	Limits  batch.Limits    `json:"limits"`
 }
 
 // Sent is a batch that was delivered, for those who ask where a record went.
@@ -50,10 +52,10 @@ func (s State) clone() State {
 }
 
 // version returns the version in force at p, and where the next one begins, if any does.
-func (s *State) version(p record.Position) (version int, next record.Position, more bool) {
+func (s *State) version(p record.Position) (version Version, next record.Position, more bool) {
 	for i := len(s.Versions) - 1; i >= 0; i-- {
 		if !p.Before(s.Versions[i].From) {
-			return s.Versions[i].Version, next, more
+			return s.Versions[i], next, more
 		}
 		next, more = s.Versions[i].From, true
 	}
@@ -61,14 +63,14 @@ func (s *State) version(p record.Position) (version int, next record.Position, m
 }
 
 // latest returns the version that is in force at the log's end.
-func (s *State) latest() int { return s.Versions[len(s.Versions)-1].Version }
+func (s *State) latest() Version { return s.Versions[len(s.Versions)-1] }
 
-// change puts a version in force from p on, in place of all that would begin there or later.
-func (s *State) change(p record.Position, version int) {
-	for len(s.Versions) > 0 && !s.Versions[len(s.Versions)-1].From.Before(p) {
+// change puts a version in force, in place of all that would begin where it does or later.
+func (s *State) change(v Version) {
+	for len(s.Versions) > 0 && !s.Versions[len(s.Versions)-1].From.Before(v.From) {
 		s.Versions = s.Versions[:len(s.Versions)-1]
 	}
-	s.Versions = append(s.Versions, Version{From: p, Version: version})
+	s.Versions = append(s.Versions, v)
 }
 
 // cut adds a cut at p. It takes the place of cuts after settled, where no batch can have ended yet: so many flushes that
