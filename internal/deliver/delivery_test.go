@@ -344,18 +344,18 @@ func TestWhatIsDeliveredIsLocatedBeforeItIsSaved(t *testing.T) {
 func TestSavingThatFailsHoldsTheCuttingUp(t *testing.T) {
 	newRig(t, batch.Limits{Size: 1, Interval: time.Minute}, func(r *rig) {
 		r.set(func(w *world) { w.broken = true })
-		for i := range 5000 {
+		for i := range 1500 {
 			r.put(fmt.Sprint(i))
 		}
 		r.mu.Lock()
 		held := len(r.objects)
 		r.mu.Unlock()
-		if held > 2000 {
+		if held > 1100 {
 			r.Errorf("%d batches were delivered of which nothing is saved", held)
 		}
 		r.set(func(w *world) { w.broken = false })
 		r.flush()
-		if len(r.objects) != 5000 {
+		if len(r.objects) != 1500 {
 			r.Errorf("%d objects", len(r.objects))
 		}
 	})
