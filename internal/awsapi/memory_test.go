@@ -116,7 +116,7 @@ func (m *memory) Put(ctx context.Context, key stream.Key, records [][]byte) (ing
 			return ingest.Receipt{}, err
 		}
 	}
-	receipt, err := ingest.NewWriter(s.ID, 0, &memoryLog{at: testTime}).Put(ctx, records[:accepted])
+	receipt, err := ingest.NewWriter(s.ID, 0, &memoryLog{at: testTime}, nil).Put(ctx, records[:accepted])
 	if err != nil {
 		return receipt, err
 	}

@@ -98,7 +98,8 @@ type Log struct {
 
 // Memory is the budget of buffers that may grow.
 type Memory struct {
-	SpoolBytes Bytes `key:"spool_bytes" default:"128MiB" min:"1MiB" help:"Memory of all encoded batches that are being delivered; beyond it they go on in files below data_dir."`
+	SpoolBytes  Bytes `key:"spool_bytes" default:"128MiB" min:"1MiB" help:"Memory of all encoded batches that are being delivered; beyond it they go on in files below data_dir."`
+	RecentBytes Bytes `key:"recent_bytes" default:"64MiB" min:"0" help:"Memory for records that were put and are not delivered yet, so that deliveries need not read them back from the disk."`
 }
 
 // Delivery says how batches are delivered.

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"firehose/internal/stream"
 )
@@ -204,6 +205,7 @@ func (r *running) remove(ctx context.Context) error {
 		<-d.ended
 	}
 	r.drained = true
+	r.c.Recent.Forget(r.blocks(), math.MaxUint64)
 	s := r.declared.Load()
 	if err := r.c.Engine.Remove(ctx, logName(s)); err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"firehose/internal/batch"
+	"firehose/internal/block"
 	"firehose/internal/deliver"
 	"firehose/internal/ingest"
 	"firehose/internal/log"
@@ -53,6 +54,7 @@ type Settings struct {
 	Objects     object.Store
 	Keyring     Keyring
 	Spools      *batch.Spools
+	Recent      *block.Recent             // blocks that are not delivered yet, at hand; nil for none
 	Compile     map[string]stream.Compile // by language
 	Quota       int                       // streams of an account in a region
 	Rates       ingest.Rates              // of each stream; zero values do not limit
@@ -93,6 +95,9 @@ type Control struct {
 // Open takes over the catalogue's streams and carries on what was under way. It returns when every stream was tried
 // once; one that cannot start is tried again and is in Problems meanwhile.
 func Open(ctx context.Context, s Settings) (*Control, error) {
+	if s.Recent == nil {
+		s.Recent = block.NewRecent(0)
+	}
 	c := &Control{
 		Settings: s,
 		encoders: make(deliver.Slots, s.Encoders),

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"firehose/internal/batch"
+	"firehose/internal/block"
 	"firehose/internal/deliver"
 	"firehose/internal/destination"
 	"firehose/internal/ingest"
@@ -146,7 +147,7 @@ func (r *running) start(ctx context.Context) error {
 			return fmt.Errorf("open the log: %w", err)
 		}
 		r.log = l
-		r.writer = ingest.NewWriter(s.ID, partition, l)
+		r.writer = ingest.NewWriter(s.ID, partition, l, r.c.Recent)
 	}
 	if s.Encryption.DataKey != 0 {
 		key, err := r.keys.block(s.Encryption.DataKey)
@@ -210,6 +211,7 @@ func (r *running) startDelivery(ctx context.Context, spec stream.Delivery, versi
 	d.Delivery, err = deliver.New(ctx, deliver.Settings{
 		Log:      r.log,
 		Keys:     r.keys.get,
+		Recent:   func(number uint64) (*block.Block, bool) { return r.c.Recent.Get(r.blocks(), number) },
 		Cursor:   r.c.Store.Cursor(s.ID, spec.ID),
 		Open:     func(version int) (deliver.Plan, error) { return r.plan(spec.ID, version) },
 		Version:  version,
@@ -277,6 +279,11 @@ func (r *running) release(delivery string, before uint64) {
 	r.releaseLocked()
 }
 
+// blocks names the stream's log for what is held in memory of it.
+func (r *running) blocks() block.Log {
+	return block.Log{Stream: r.declared.Load().ID, Partition: partition}
+}
+
 func (r *running) releaseLocked() {
 	if !r.started.Load() {
 		return
@@ -286,6 +293,7 @@ func (r *running) releaseLocked() {
 		before = min(before, needed)
 	}
 	r.log.Release(before)
+	r.c.Recent.Forget(r.blocks(), before)
 }
 
 // put makes records durable.

@@ -41,7 +41,8 @@ type Plan struct {
 // Settings is what a delivery is made of.
 type Settings struct {
 	Log      log.Log
-	Keys     block.Keys // of encrypted blocks
+	Keys     block.Keys                               // of encrypted blocks
+	Recent   func(number uint64) (*block.Block, bool) // blocks that are at hand in memory; nil for none
 	Cursor   Cursor
 	Open     func(version int) (Plan, error) // opens the destination of a version of the document
 	Version  int                             // of the document in force
@@ -96,6 +97,9 @@ type Delivery struct {
 
 // New returns a delivery that begins where its saved state says, or, without one, at the log's present end.
 func New(ctx context.Context, s Settings) (*Delivery, error) {
+	if s.Recent == nil {
+		s.Recent = func(uint64) (*block.Block, bool) { return nil, false }
+	}
 	d := &Delivery{
 		Settings: s,
 		commands: make(chan command),

@@ -262,10 +262,11 @@ func (h *history) endLife() {
 func (h *history) append() {
 	h.writing.Lock()
 	defer h.writing.Unlock()
+	var blocks []*block.Builder
 	var bodies [][]byte
 	var lines []string
 	for range 1 + h.texts.IntN(2)*h.texts.IntN(3) {
-		var b block.Builder
+		b := new(block.Builder)
 		for range 1 + h.texts.IntN(5) {
 			if h.texts.IntN(10) == 0 {
 				b.Append(nil)
@@ -276,9 +277,15 @@ func (h *history) append() {
 			b.Append([]byte(line))
 			lines = append(lines, line)
 		}
+		blocks = append(blocks, b)
 		bodies = append(bodies, b.Pack(nil, nil))
 	}
 	first, at, err := h.p.log.Append(context.Background(), bodies...)
+	for i, b := range blocks {
+		if err == nil && h.texts.IntN(2) == 0 {
+			h.p.recent.Add(block.Log{}, first+uint64(i), b)
+		}
+	}
 	h.mu.Lock()
 	dead := h.dead
 	h.note("append %d blocks at %d, %v: %.6q: %v", len(bodies), first, at.Format("15:04:05.000"), lines, err)

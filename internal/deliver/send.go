@@ -2,15 +2,12 @@ package deliver
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"sync"
 	"time"
 
 	"firehose/internal/batch"
-	"firehose/internal/block"
 	"firehose/internal/destination"
 	"firehose/internal/record"
 	"firehose/internal/task"
@@ -179,50 +176,27 @@ func (d *Delivery) encode(ctx context.Context, b batch.Batch, to destination.Des
 	return spool, nil
 }
 
-var blocks = sync.Pool{New: func() any { return new(block.Block) }}
-
 func (d *Delivery) encodeTo(ctx context.Context, w io.Writer, b batch.Batch, to destination.Destination) (records int, err error) {
 	encoder, err := to.Encoder(b.Head, w)
 	if err != nil {
 		return 0, err
 	}
-	reader := d.Log.Read(b.First.Block)
-	defer reader.Close()
-	unpacked := blocks.Get().(*block.Block)
-	defer blocks.Put(unpacked)
+	source := d.newSource(b)
+	defer source.close()
 	for ctx.Err() == nil {
-		entry, err := reader.Next()
-		if err == io.EOF || err == nil && !(record.Position{Block: entry.Number}).Before(b.End) {
-			break // the batch's last block is damaged
+		run, err := source.run()
+		if err == io.EOF {
+			return records, encoder.Close()
+		}
+		if err == nil {
+			err = encoder.Write(run)
 		}
 		if err != nil {
 			return records, err
 		}
-		if err := unpacked.Unpack(entry.Body, d.Keys); errors.Is(err, block.ErrCorrupt) {
-			continue // counted as lost by what is missing in the end
-		} else if err != nil {
-			return records, err
-		}
-		from, to := 0, unpacked.Count()
-		if entry.Number == b.First.Block {
-			from = int(b.First.Index)
-		}
-		if entry.Number == b.End.Block {
-			to = int(b.End.Index)
-		}
-		run := batch.Records{Data: unpacked.Data, Start: unpacked.Start(from), Ends: unpacked.Ends[from:to]}
-		if err := encoder.Write(run); err != nil {
-			return records, err
-		}
-		records += to - from
-		if !(record.Position{Block: entry.Number + 1}).Before(b.End) {
-			break
-		}
+		records += len(run.Ends)
 	}
-	if ctx.Err() != nil {
-		return records, context.Cause(ctx)
-	}
-	return records, encoder.Close()
+	return records, context.Cause(ctx)
 }
 
 func closeSpool(s *batch.Spool) {

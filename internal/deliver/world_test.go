@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"firehose/internal/batch"
+	"firehose/internal/block"
 	"firehose/internal/deliver"
 	"firehose/internal/disk/disktest"
 	"firehose/internal/log"
@@ -289,6 +290,7 @@ type process struct {
 	disk   *disktest.FS // before a crash
 	engine *segment.Engine
 	log    log.Log
+	recent *block.Recent
 	stop   context.CancelFunc // begins nothing more
 	abort  context.CancelFunc
 	ended  chan error
@@ -324,12 +326,13 @@ func (w *world) start(t *testing.T, s settings) (*process, error) {
 	w.mu.Lock()
 	w.ends = l.Ends
 	w.mu.Unlock()
-	p := &process{world: w, disk: logs.FS.(*disktest.FS), engine: engine, log: l, ended: make(chan error, 1)}
+	p := &process{world: w, disk: logs.FS.(*disktest.FS), engine: engine, log: l, recent: block.NewRecent(2000), ended: make(chan error, 1)}
 	p.Delivery, err = deliver.New(t.Context(), deliver.Settings{
 		Log: busyLog{l, s.intrude, s.slow}, Cursor: w, Open: w.open, Version: version,
 		InFlight: s.inFlight, Encoders: make(deliver.Slots, s.encoders), Spools: s.spools,
 		Retry:    deliver.Retry{First: 100 * time.Millisecond, Max: 10 * time.Second, Timeout: 30 * time.Second},
-		Released: l.Release, Observer: w, Logger: slog.New(slog.DiscardHandler),
+		Recent:   func(number uint64) (*block.Block, bool) { return p.recent.Get(block.Log{}, number) },
+		Released: func(before uint64) { l.Release(before); p.recent.Forget(block.Log{}, before) }, Observer: w, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		engine.Close()

@@ -29,6 +29,7 @@ type Writer struct {
 	stream    record.StreamID
 	partition uint32
 	log       log.Log
+	recent    *block.Recent             // keeps what was appended at hand for deliveries; nil for no
 	key       atomic.Pointer[block.Key] // encrypts what is packed from now on; nil for none
 
 	mu         sync.Mutex
@@ -47,9 +48,9 @@ type group struct {
 	err    error
 }
 
-// NewWriter returns the writer of a partition. There must be no other for it on this node.
-func NewWriter(stream record.StreamID, partition uint32, l log.Log) *Writer {
-	return &Writer{stream: stream, partition: partition, log: l}
+// NewWriter returns the writer of a partition. There must be no other for it on this node. Recent may be nil.
+func NewWriter(stream record.StreamID, partition uint32, l log.Log, recent *block.Recent) *Writer {
+	return &Writer{stream: stream, partition: partition, log: l, recent: recent}
 }
 
 // Encrypt sets the key that encrypts what is put from now on; nil to stop encrypting.
@@ -121,7 +122,7 @@ func (w *Writer) next() *group {
 	return w.filling
 }
 
-// commit makes a group durable. The acknowledgement is its last line (invariant 1).
+// commit makes a group durable, acknowledges it (invariant 1: never earlier), and gives its memory back.
 func (w *Writer) commit(g *group) {
 	w.mu.Lock()
 	w.filling = nil
@@ -130,8 +131,14 @@ func (w *Writer) commit(g *group) {
 	g.key = w.key.Load()
 	bodies, memory := pack(g.blocks, g.key)
 	g.first, g.at, g.err = w.log.Append(context.Background(), bodies...)
-	memory.free(g.blocks)
 	close(g.done)
+
+	if g.err == nil && w.recent != nil {
+		for i, b := range g.blocks {
+			w.recent.Add(block.Log{Stream: w.stream, Partition: w.partition}, g.first+uint64(i), b)
+		}
+	}
+	memory.free(g.blocks)
 }
 
 // Wait returns when no commit is under way.

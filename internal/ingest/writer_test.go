@@ -101,7 +101,7 @@ func checkReceipt(t *testing.T, l *fakeLog, r Receipt, records [][]byte) {
 func TestPutIsAcknowledgedWhenItIsDurable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &fakeLog{open: make(chan error)}
-		w := NewWriter(testStream, 5, l)
+		w := NewWriter(testStream, 5, l, nil)
 		var answered atomic.Int64
 		for i := range 10 {
 			go func() {
@@ -135,7 +135,7 @@ func TestPutIsAcknowledgedWhenItIsDurable(t *testing.T) {
 
 func TestPutsGetTheirOwnRecordsUnderLoad(t *testing.T) {
 	l := &fakeLog{}
-	w := NewWriter(testStream, 5, l)
+	w := NewWriter(testStream, 5, l, nil)
 	var clients sync.WaitGroup
 	for client := range 8 {
 		clients.Go(func() {
@@ -159,7 +159,7 @@ func TestPutsGetTheirOwnRecordsUnderLoad(t *testing.T) {
 
 func TestPutOverSeveralBlocks(t *testing.T) {
 	l := &fakeLog{}
-	w := NewWriter(testStream, 5, l)
+	w := NewWriter(testStream, 5, l, nil)
 	var records [][]byte
 	for i := range 9 {
 		records = append(records, bytes.Repeat([]byte{byte(i)}, 400_000))
@@ -179,7 +179,7 @@ func TestErrorsReachEveryPutOfTheGroup(t *testing.T) {
 		t.Helper()
 		synctest.Test(t, func(t *testing.T) {
 			l := &fakeLog{open: make(chan error)}
-			w := NewWriter(testStream, 5, l)
+			w := NewWriter(testStream, 5, l, nil)
 			errs := make(chan error, 4)
 			for range 4 {
 				go func() {
@@ -211,7 +211,7 @@ func TestErrorsReachEveryPutOfTheGroup(t *testing.T) {
 func TestPutWhoseClientLeftIsMadeDurable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &fakeLog{open: make(chan error)}
-		w := NewWriter(testStream, 5, l)
+		w := NewWriter(testStream, 5, l, nil)
 		go w.Put(t.Context(), words("first"))
 		synctest.Wait()
 		ctx, leave := context.WithCancel(t.Context())
@@ -237,7 +237,7 @@ func TestPutWhoseClientLeftIsMadeDurable(t *testing.T) {
 func TestPutCopiesItsRecords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &fakeLog{open: make(chan error)}
-		w := NewWriter(testStream, 5, l)
+		w := NewWriter(testStream, 5, l, nil)
 		go w.Put(t.Context(), words("first"))
 		synctest.Wait()
 		records := words("second")
@@ -254,7 +254,7 @@ func TestPutCopiesItsRecords(t *testing.T) {
 }
 
 func TestPutOfNothingIsRefused(t *testing.T) {
-	if _, err := NewWriter(testStream, 5, &fakeLog{}).Put(t.Context(), nil); err == nil {
+	if _, err := NewWriter(testStream, 5, &fakeLog{}, nil).Put(t.Context(), nil); err == nil {
 		t.Error("no error")
 	}
 }
@@ -269,7 +269,7 @@ func TestEncryptionHoldsFromTheNextGroup(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := &fakeLog{}
-	w := NewWriter(testStream, 5, l)
+	w := NewWriter(testStream, 5, l, nil)
 	for i, key := range []*block.Key{nil, {Number: 9, AEAD: aead}, nil} {
 		w.Encrypt(key)
 		r, err := w.Put(t.Context(), words("a secret"))

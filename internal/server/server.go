@@ -29,6 +29,7 @@ import (
 	"firehose/internal/api"
 	"firehose/internal/awsapi"
 	"firehose/internal/batch"
+	"firehose/internal/block"
 	"firehose/internal/config"
 	"firehose/internal/control"
 	"firehose/internal/deliver"
@@ -127,6 +128,7 @@ func (s *Server) start(ctx context.Context) error {
 		Objects:     objects,
 		Keyring:     keyring,
 		Spools:      spools,
+		Recent:      block.NewRecent(int64(s.config.Memory.RecentBytes)),
 		Compile:     map[string]stream.Compile{awsapi.Language: awsapi.Compile},
 		Quota:       s.config.Limits.Streams,
 		Rates:       ingest.Rates{Requests: s.config.Limits.RequestsPerSecond, Records: s.config.Limits.RecordsPerSecond, Bytes: int64(s.config.Limits.BytesPerSecond)},
