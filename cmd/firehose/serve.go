@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"runtime/pprof"
 
 	"firehose/internal/config"
@@ -26,6 +27,9 @@ func runServe(ctx context.Context, args []string) error {
 		return fmt.Errorf("unexpected argument %q", rest[0])
 	case print:
 		return c.Print(os.Stdout)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(c.MemoryLimit()) // garbage must not grow as large again as the buffers
 	}
 	logger := newLogger(c)
 	endProfile, err := profileCPU(c.CPUProfile)

@@ -68,7 +68,7 @@ type Options struct {
 	Region      string            // of requests that name none
 	Verifier    Verifier          // nil for no authentication
 	Quota       int               // of streams, for the message only
-	BytesMax    int64             // memory of the requests in flight; 0 for 256 MiB; more get "Slow down."
+	BytesMax    int64             // memory of the requests in flight; 0 for 128 MiB; more get "Slow down."
 	RequestsMax int               // requests worked on at once, their bodies read; 0 for 256; more wait a moment, and then get "Slow down."
 	Logger      *slog.Logger      // nil for slog.Default
 	Observe     func(Observation) // called before each answer is written, by several goroutines at once; may be nil
@@ -105,7 +105,7 @@ var _ http.Handler = (*Handler)(nil)
 
 // New returns the door to streams.
 func New(streams Streams, o Options) *Handler {
-	o.BytesMax = cmp.Or(o.BytesMax, 256<<20)
+	o.BytesMax = cmp.Or(o.BytesMax, 128<<20)
 	o.RequestsMax = cmp.Or(o.RequestsMax, 256)
 	if o.Logger == nil {
 		o.Logger = slog.Default()

@@ -9,6 +9,7 @@ import (
 
 	"firehose/internal/bench/limit"
 	"firehose/internal/bench/load"
+	"firehose/internal/config"
 	"firehose/internal/disk"
 )
 
@@ -179,8 +180,11 @@ func (r *Report) underLoad() float64 {
 func (a *all) backlog(ctx context.Context) {
 	s := a.batches(a.either(20*time.Second, 4*time.Second))
 	s.Backlog = true
+	if r := a.Reports[mainRun]; r != nil {
+		s.Load.Rate = r.Captured.RecordsPerSec // what the server captures and delivers at the same time
+	}
 	if r := a.e2e(ctx, "backlog", s); r != nil {
-		a.atLeast("catch_up", "catching up on a backlog, to the rate of capturing", r.CatchUp.Ratio, "", 2)
+		a.atLeast("catch_up", "catching up on a backlog, to the rate at which it was captured", r.CatchUp.Ratio, "", 2)
 	}
 }
 
@@ -205,6 +209,7 @@ func (a *all) history(ctx context.Context) {
 // overload offers twice of what the server takes in requests of 50 records, so many that all its room for requests is
 // taken, and compares latency with that at three quarters of it.
 func (a *all) overload(ctx context.Context) {
+	defaults := config.Default()
 	took := a.either(20*time.Second, 4*time.Second)
 	s := a.batches(took / 2)
 	s.Load.Batch, s.Load.Connections = 50, 64
@@ -224,6 +229,5 @@ func (a *all) overload(ctx context.Context) {
 	refused.Met = r.Refused.Share > 0 && r.Refused.FailedRequests == 0
 	a.atMost("overload_latency", "the same: p99 of what is accepted, to that at 3/4", r.Service.P99/calm.Service.P99, "", 3)
 	a.atMost("overload_lost", "the same: accepted and not delivered exactly once", float64(r.Verified.Missing+r.Verified.Repeated+r.Verified.Foreign), "records", 0)
-	// 256 MiB of requests and 128 of spools are the bounds by default, and the collector lets garbage grow as large.
-	a.atMost("overload_memory", "the same: memory", float64(r.Server.PeakMemoryBytes)/(1<<20), "MiB", 768)
+	a.atMost("overload_memory", "the same: memory", float64(r.Server.PeakMemoryBytes)/(1<<20), "MiB", float64(defaults.MemoryLimit())/(1<<20))
 }

@@ -81,7 +81,7 @@ type AuthKey struct {
 type Limits struct {
 	Streams              int   `key:"streams" default:"5000" min:"1" help:"Streams that an account may have in a region."`
 	RequestsInFlight     int   `key:"requests_in_flight" default:"256" min:"1" help:"Requests in work at once; more wait for 100 ms at most and are then answered with Slow down."`
-	RequestBytesInFlight Bytes `key:"request_bytes_in_flight" default:"256MiB" min:"8MiB" help:"Memory for the bodies of requests in work at once; more are answered with Slow down."`
+	RequestBytesInFlight Bytes `key:"request_bytes_in_flight" default:"128MiB" min:"8MiB" help:"Memory for the bodies of requests in work at once; more are answered with Slow down."`
 	RecordsPerSecond     int64 `key:"records_per_second" default:"0" min:"0" help:"Records a second that a stream takes; 0 is no limit."`
 	BytesPerSecond       Bytes `key:"bytes_per_second" default:"0" min:"0" help:"Bytes of records a second that a stream takes; 0 is no limit."`
 	RequestsPerSecond    int64 `key:"requests_per_second" default:"0" min:"0" help:"Put requests a second that a stream takes; 0 is no limit."`
@@ -144,6 +144,12 @@ type KMS struct {
 // CloudWatchLogs receives the diagnostics of streams that ask for them.
 type CloudWatchLogs struct {
 	Endpoint string `key:"endpoint" default:"" help:"URL of an Amazon CloudWatch Logs service, or the word aws for Amazon's own, for the diagnostics of streams; empty means the server's log only."`
+}
+
+// MemoryLimit is about what the process needs at most: the buffers that have a bound, and room for all else.
+func (c *Config) MemoryLimit() int64 {
+	const rest = 256 << 20
+	return int64(c.Limits.RequestBytesInFlight+c.Memory.SpoolBytes+c.Memory.RecentBytes) + rest
 }
 
 // Default returns the configuration of a user who sets nothing.
