@@ -6,12 +6,15 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -29,7 +32,7 @@ func newFlags(name, usage string) (*flag.FlagSet, *client) {
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	c := &client{}
 	flags.StringVar(&c.url, "url", cmp.Or(os.Getenv("FIREHOSE_URL"), "http://127.0.0.1:4573"), "address of the server; also FIREHOSE_URL")
-	flags.StringVar(&c.region, "region", cmp.Or(os.Getenv("FIREHOSE_REGION"), os.Getenv("AWS_REGION")), "region of the stream, where several have one of its name; also FIREHOSE_REGION")
+	flags.StringVar(&c.region, "region", cmp.Or(os.Getenv("FIREHOSE_REGION"), os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")), "region of the stream; also FIREHOSE_REGION, AWS_REGION or AWS_DEFAULT_REGION")
 	flags.Usage = func() {
 		fmt.Fprintf(flags.Output(), "%s\n\n", usage)
 		flags.PrintDefaults()
@@ -65,6 +68,9 @@ func (c *client) do(ctx context.Context, method, path string, query url.Values, 
 	if c.region != "" {
 		query.Set("region", c.region)
 	}
+	if u, err := url.Parse(c.url); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return fmt.Errorf("--url %q: want an address such as http://127.0.0.1:4573", c.url)
+	}
 	r, err := http.NewRequestWithContext(ctx, method, c.url+path+"?"+query.Encode(), nil)
 	if err != nil {
 		return err
@@ -79,7 +85,7 @@ func (c *client) do(ctx context.Context, method, path string, query url.Values, 
 	}
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return fmt.Errorf("%w (is the server running? Its address is given with --url)", err)
+		return c.unanswered(err)
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
@@ -93,7 +99,24 @@ func (c *client) do(ctx context.Context, method, path string, query url.Values, 
 		Error struct{ Code, Message string }
 	}
 	if json.Unmarshal(body, &failed) != nil || failed.Error.Message == "" {
-		return fmt.Errorf("the server answered %s", response.Status)
+		line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
+		return fmt.Errorf("%s answered %s: %.200s", c.url, response.Status, line)
 	}
 	return fmt.Errorf("%s (%s)", failed.Error.Message, failed.Error.Code)
+}
+
+// unanswered says why a request got no answer, and what to look at.
+func (c *client) unanswered(err error) error {
+	var asked *url.Error
+	if errors.As(err, &asked) {
+		err = asked.Err // the address is said below, without the query
+	}
+	var dialed *net.OpError
+	switch {
+	case errors.As(err, &dialed) && dialed.Op == "dial":
+		return fmt.Errorf("ask %s: %w (is the server running? Its address is given with --url)", c.url, err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s has not answered in time (--timeout); %s/healthz says what is in the way: %w", c.url, c.url, err)
+	}
+	return fmt.Errorf("ask %s: %w", c.url, err)
 }

@@ -54,9 +54,11 @@ func runLog(_ context.Context, args []string) error {
 			return nil
 		}
 	}
-	err = segment.Inspect(disk.OS, dir, v)
-	if err != nil {
+	if err := segment.Inspect(disk.OS, dir, v); err != nil {
 		return err
+	}
+	if total.segments == 0 && filepath.Base(dir) != "log" {
+		return fmt.Errorf("%s holds no log; want the data folder, or the folder \"log\" in it", dir)
 	}
 	if !*asJSON {
 		fmt.Printf("%d segments, %d blocks, %d bytes; %d damaged pieces, %d bytes of unfinished appends\n",
