@@ -70,7 +70,8 @@ func (s *Server) healthz(w http.ResponseWriter) {
 // is broken is a problem of its stream and no reason to send everybody else's records away.
 func (s *Server) readyz(w http.ResponseWriter) {
 	reasons := []string{}
-	if s.doors.Load() == nil {
+	doors := s.doors.Load()
+	if doors == nil {
 		reasons = append(reasons, "the server is starting")
 	}
 	if s.stopping.Load() {
@@ -78,6 +79,8 @@ func (s *Server) readyz(w http.ResponseWriter) {
 	}
 	if reason, refused := s.room.refused(); refused {
 		reasons = append(reasons, fmt.Sprintf("the log refuses puts for want of room (%s)", reason))
+	} else if doors != nil && !doors.hasRoom() {
+		reasons = append(reasons, "the disk has less room than log.min_free, which puts leave free")
 	}
 	status := http.StatusOK
 	if len(reasons) > 0 {

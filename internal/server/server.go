@@ -64,8 +64,9 @@ type Server struct {
 
 // doors are what answers once the node is started.
 type doors struct {
-	amazon http.Handler
-	own    *http.ServeMux // paths below /v1/
+	amazon  http.Handler
+	own     *http.ServeMux // paths below /v1/
+	hasRoom func() bool    // whether the disk leaves puts any
 }
 
 // stop ends one part, within ctx if it can.
@@ -147,7 +148,7 @@ func (s *Server) start(ctx context.Context) error {
 	s.stopsWith("streams", ctl.Close)
 	s.registry.MustRegister(metric.Node(ctl.Deliveries))
 	s.control.Store(ctl)
-	s.openDoors(ctl)
+	s.openDoors(ctl, engine)
 	s.logger.Info("Ready.", "address", s.Address(), "took", time.Since(s.started).Round(time.Millisecond).String())
 	return nil
 }
@@ -163,6 +164,10 @@ func (s *Server) stopsWith(name string, do func(context.Context) error) {
 func (s *Server) listen() error {
 	listener, err := net.Listen("tcp", s.config.Listen)
 	if err != nil {
+		var failed *net.OpError
+		if errors.As(err, &failed) {
+			err = failed.Err // which does not say the address again
+		}
 		return fmt.Errorf("listen on %s: %w", s.config.Listen, err)
 	}
 	s.listener = listener
@@ -234,7 +239,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	return all
 }
 
-func (s *Server) openDoors(ctl *control.Control) {
+func (s *Server) openDoors(ctl *control.Control, engine *segment.Engine) {
 	var verifier *sigv4.Verifier
 	if s.config.Auth.Mode == "sigv4" {
 		verifier = sigv4.New(nil, "firehose", s.accessKeys(), time.Now)
@@ -253,7 +258,7 @@ func (s *Server) openDoors(ctl *control.Control) {
 		options.Verifier = verifier
 		own = api.New(ctl, verifier, s.logger)
 	}
-	d := &doors{amazon: awsapi.New(ctl, options), own: http.NewServeMux()}
+	d := &doors{amazon: awsapi.New(ctl, options), own: http.NewServeMux(), hasRoom: engine.HasRoom}
 	own.Register(d.own)
 	s.doors.Store(d)
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -32,8 +33,12 @@ func Open(path string) (*DB, error) {
 	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("open %s: another process is using this data folder", path)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+	var refused *fs.PathError
+	switch {
+	case errors.As(err, &refused):
+		return nil, fmt.Errorf("open %s: %w", path, refused.Err)
+	case err != nil:
+		return nil, fmt.Errorf("open %s: %w: it is damaged, or no catalogue; without it the log's records have no stream", path, err)
 	}
 	err = bolt.Update(func(tx *bbolt.Tx) error {
 		for _, name := range [][]byte{streamsBucket, cursorsBucket, sentBucket} {

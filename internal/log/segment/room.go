@@ -63,6 +63,15 @@ func (e *Engine) dropOldest(held *Log) bool {
 	return oldest != nil && oldest.dropOldest(oldest == held)
 }
 
+// HasRoom says whether the disk's reserve is there, or would be after released history is deleted. So a node may know that
+// it has no room before a put is refused.
+func (e *Engine) HasRoom() bool {
+	return e.reserve.take(e, 0) || slices.ContainsFunc(e.open(), func(l *Log) bool {
+		_, ok := l.droppable()
+		return ok
+	})
+}
+
 func (l *Log) size() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -157,7 +166,7 @@ func (l *Log) dropOldest(held bool) bool {
 	l.mu.Unlock()
 
 	if err := l.engine.opts.FS.Remove(l.path(s)); err != nil {
-		l.engine.opts.Logger.Warn("segment not deleted", "log", l.name, "file", fileName(s.base), "error", err)
+		l.engine.opts.Logger.Warn("A segment could not be deleted.", "log", l.name, "file", fileName(s.base), "error", err)
 	}
 	l.engine.opts.Observer.Trimmed(s.size)
 	return true
@@ -172,7 +181,7 @@ func (l *Log) replaceActive(held bool) bool {
 		defer l.unlock()
 	}
 	if err := l.begin(); err != nil {
-		l.engine.opts.Logger.Warn("no fresh segment yet", "log", l.name, "error", err)
+		l.engine.opts.Logger.Warn("A fresh segment could not be begun yet; the next append tries again.", "log", l.name, "error", err)
 		return false
 	}
 	return true

@@ -143,12 +143,21 @@ func TestReserveRefusesBeforeTheDiskIsFull(t *testing.T) {
 		for range 4 {
 			r.append("body")
 		}
-		r.fs.SetFree(1010)
+		if !r.e.HasRoom() {
+			t.Error("no room on an empty disk")
+		}
+		r.fs.SetFree(990)
 		time.Sleep(freeAge)
+		if r.e.HasRoom() {
+			t.Error("room below the reserve")
+		}
 		if _, _, err := r.tryAppend("refused"); !errors.Is(err, log.ErrFull) || r.refused[0] != "free_min" {
 			t.Fatalf("append at the reserve: %v, %v", err, r.refused)
 		}
 		r.l.Release(4)
+		if !r.e.HasRoom() {
+			t.Error("no room though history may be deleted")
+		}
 		r.append("history made room")
 		r.wantRead("4=body 5=history made room ")
 		r.fs.SetFree(5000)
