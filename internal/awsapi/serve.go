@@ -76,7 +76,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		io.CopyN(io.Discard, r.Body, discardMax)
 		failure, known := asError(c.seen.Stream, err)
 		if !known && !errors.Is(err, context.Canceled) { // which means that the client went away
-			h.Logger.Error("request failed", "request_id", id,
+			h.Logger.Error("A request failed.", "request_id", id,
 				"operation", c.seen.Operation, "stream", c.seen.Stream.Name, "error", err)
 		}
 		header.Set("x-amzn-ErrorType", failure.Type)
@@ -96,7 +96,7 @@ func (h *Handler) guard(c *call, id string) (answer []byte, err error) {
 			if p == http.ErrAbortHandler {
 				panic(p)
 			}
-			h.Logger.Error("request panicked", "request_id", id, "operation", c.seen.Operation,
+			h.Logger.Error("A request panicked.", "request_id", id, "operation", c.seen.Operation,
 				"panic", fmt.Sprint(p), slog.String("stack", string(debug.Stack())))
 			c.buffers = new(buffers) // the old ones may be in use still
 			answer, err = nil, errInternal

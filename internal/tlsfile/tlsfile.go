@@ -83,10 +83,10 @@ func (f *files) certificate() *tls.Certificate {
 	f.seen = stamps
 	pair, err := tls.LoadX509KeyPair(f.cert, f.key)
 	if err != nil {
-		f.log.Error("keep the old certificate: the new one cannot be used", "cert", f.cert, "key", f.key, "error", err)
+		f.log.Error("The new certificate cannot be used; the old one stays.", "cert", f.cert, "key", f.key, "error", err)
 		return f.current
 	}
-	f.log.Info("certificate replaced", "cert", f.cert, "serial", pair.Leaf.SerialNumber, "ends", pair.Leaf.NotAfter)
+	f.log.Info("The certificate is replaced.", "cert", f.cert, "serial", pair.Leaf.SerialNumber, "ends", pair.Leaf.NotAfter)
 	f.current = &pair
 	return f.current
 }

@@ -100,7 +100,7 @@ func TestReplacedCertificateIsUsedWithinASecond(t *testing.T) {
 	n.wantSerial(1) // not looked at again yet
 	n.clock = n.clock.Add(checkInterval)
 	n.wantSerial(2)
-	n.wantLogLines("certificate replaced", 1)
+	n.wantLogLines("The certificate is replaced.", 1)
 }
 
 func TestClockThatStepsBackDoesNotStopTheChecks(t *testing.T) {
@@ -115,7 +115,7 @@ func TestClockThatStepsBackDoesNotStopTheChecks(t *testing.T) {
 func TestUnusableFilesKeepTheOldCertificate(t *testing.T) {
 	n := newNode(t)
 	later := func() { n.clock = n.clock.Add(checkInterval) }
-	const kept = "keep the old certificate"
+	const kept = "The new certificate cannot be used"
 
 	cert, key := pair(t, 2)
 	n.write(n.cert, cert) // half of a renewal

@@ -137,12 +137,12 @@ func (l *Log) undo() {
 // abandon leaves the active segment as it is at its last good length. Without a fresh one after it, a crash might bring
 // back what was refused, so one is begun at once; if that fails, by the next append.
 func (l *Log) abandon(reason error) {
-	l.engine.opts.Logger.Warn("segment abandoned", "log", l.name, "file", fileName(l.active.base), "error", reason)
+	l.engine.opts.Logger.Warn("A segment is abandoned; a fresh one goes on.", "log", l.name, "file", fileName(l.active.base), "error", reason)
 	l.w.Truncate(l.active.size) // only helps if it happens to reach the disk
 	l.rested()
 	l.fresh = true
 	if err := l.begin(); err != nil {
-		l.engine.opts.Logger.Warn("no fresh segment yet", "log", l.name, "error", err)
+		l.engine.opts.Logger.Warn("A fresh segment could not be begun yet; the next append tries again.", "log", l.name, "error", err)
 	}
 }
 

@@ -25,7 +25,7 @@ func (l *Log) damaged(f io.ReaderAt, s *segment, it item) {
 	}
 	quarantined := l.engine.quarantine(f, l.name, s, it.off, it.end-it.off)
 	d := Damage{Log: l.name, File: fileName(s.base), Offset: it.off, Bytes: it.end - it.off, First: it.number, Next: it.lost}
-	l.engine.opts.Logger.Error("damaged block", "log", d.Log, "file", d.File, "offset", d.Offset, "bytes", d.Bytes,
+	l.engine.opts.Logger.Error("A block of the log is damaged and is passed over.", "log", d.Log, "file", d.File, "offset", d.Offset, "bytes", d.Bytes,
 		"first", d.First, "next", d.Next, "quarantine", quarantined)
 	l.engine.opts.Observer.Damaged(d)
 }
@@ -55,7 +55,7 @@ func (e *Engine) quarantine(f io.ReaderAt, name string, s *segment, off, size in
 	dir := filepath.Join(e.opts.Dir, quarantineDir, filepath.FromSlash(name))
 	path := filepath.Join(dir, fmt.Sprintf("%020d-%d.bad", s.base, off))
 	if err := e.copyPiece(f, dir, path, off, min(size, quarantineMax)); err != nil {
-		e.opts.Logger.Warn("no copy of a damaged piece", "file", path, "error", err)
+		e.opts.Logger.Warn("A damaged piece could not be copied to quarantine.", "file", path, "error", err)
 		return ""
 	}
 	return path

@@ -202,7 +202,7 @@ func (l *Log) cut(f disk.File, s *segment, off int64) error {
 	if !zero {
 		quarantined = l.engine.quarantine(f, l.name, s, off, size)
 	}
-	l.engine.opts.Logger.Warn("unfinished append cut", "log", c.Log, "file", c.File, "offset", c.Offset, "bytes", c.Bytes,
+	l.engine.opts.Logger.Warn("An unfinished append was cut off.", "log", c.Log, "file", c.File, "offset", c.Offset, "bytes", c.Bytes,
 		"zero", zero, "quarantine", quarantined)
 	l.engine.opts.Observer.Cut(c)
 
@@ -212,10 +212,10 @@ func (l *Log) cut(f disk.File, s *segment, off int64) error {
 	l.next += uint64(size/frameHeaderSize) + 1
 	l.fresh = true
 	if err := l.begin(); err != nil {
-		l.engine.opts.Logger.Warn("no fresh segment yet", "log", l.name, "error", err)
+		l.engine.opts.Logger.Warn("A fresh segment could not be begun yet; the next append tries again.", "log", l.name, "error", err)
 	}
 	if err := l.truncate(s); err != nil {
-		l.engine.opts.Logger.Warn("unfinished append not cut", "log", c.Log, "file", c.File, "error", err)
+		l.engine.opts.Logger.Warn("An unfinished append could not be cut off.", "log", c.Log, "file", c.File, "error", err)
 	}
 	return nil
 }
