@@ -44,6 +44,8 @@ func (c *Config) Validate() error {
 	v.check(c.TLS.Cert == "" || c.TLS.Key != "", "tls.key", c.TLS.Key, "a file, because tls.cert is given")
 	v.check(c.TLS.Key == "" || c.TLS.Cert != "", "tls.cert", c.TLS.Cert, "a file, because tls.key is given")
 	v.auth(c.Auth)
+	v.check(c.Store != "" || c.s3Environment || c.S3.Endpoint == "", "store", c.Store,
+		"s3, because s3.endpoint is given; or file, to have folders all the same")
 	v.s3(c.S3)
 	v.encryption(c)
 	return errors.Join(v.problems...)
