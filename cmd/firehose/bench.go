@@ -96,7 +96,7 @@ func (f *benchFlags) parse(args []string) (err error) {
 		return errUsage
 	}
 	if f.NArg() > 0 {
-		return fmt.Errorf("unexpected argument %q", f.Arg(0))
+		return unexpected(f.Name(), f.Arg(0))
 	}
 	if f.load.Records > 0 {
 		f.load.Duration = 0

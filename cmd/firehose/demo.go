@@ -58,7 +58,7 @@ func runDemo(ctx context.Context, args []string) error {
 	case err != nil:
 		return errUsage
 	case flags.NArg() > 0:
-		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
+		return unexpected(flags.Name(), flags.Arg(0))
 	case d.records < 1:
 		return fmt.Errorf("--records %d: want at least 1", d.records)
 	}

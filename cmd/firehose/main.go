@@ -37,6 +37,12 @@ func commands() []command {
 // errUsage asks for exit status 2; what was wrong has been printed.
 var errUsage = errors.New("usage")
 
+// unexpected says that a subcommand takes no such argument.
+func unexpected(command, argument string) error {
+	fmt.Fprintf(os.Stderr, "firehose %s: unexpected argument %q; see firehose %s --help\n", command, argument, command)
+	return errUsage
+}
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -24,7 +24,7 @@ func runServe(ctx context.Context, args []string) error {
 	case err != nil:
 		return err
 	case len(rest) > 0:
-		return fmt.Errorf("unexpected argument %q", rest[0])
+		return unexpected("serve", rest[0])
 	case print:
 		return c.Print(os.Stdout)
 	}
