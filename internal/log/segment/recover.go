@@ -144,41 +144,36 @@ func (l *Log) findEnd(f io.ReaderAt, h fileHeader, s *segment, limit uint64) (en
 	tail := mark{s.base, framesOffset}
 	sc.from, sc.chunk = unlimited, seekSize
 	var damaged []item
-	for {
-		it, err := sc.next()
-		if err == io.EOF {
-			break
+	walk := func(whole func(item)) error {
+		for {
+			switch it, err := sc.next(); {
+			case err == io.EOF:
+				return nil
+			case err != nil:
+				return err
+			case it.damaged:
+				damaged = append(damaged, it)
+			default:
+				whole(it)
+			}
 		}
-		if err != nil {
-			return end{}, err
-		}
-		if it.damaged {
-			damaged = append(damaged, it)
-			continue
-		}
+	}
+	err := walk(func(it item) {
 		if found.last == 0 || it.time != found.lastTime {
 			settled, tail = found, mark{it.number, it.off}
 		}
 		s.note(it.number, it.off)
 		found.keep(it)
+	})
+	if err != nil {
+		return end{}, err
 	}
 	next, newest := found.last+1, found.lastTime
 
 	found = settled
 	sc.off, sc.expect, sc.from, sc.chunk = tail.off, tail.number, 0, readSize
-	for {
-		it, err := sc.next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return end{}, err
-		}
-		if it.damaged {
-			damaged = append(damaged, it)
-			continue
-		}
-		found.keep(it)
+	if err := walk(found.keep); err != nil {
+		return end{}, err
 	}
 	found.next, found.newest = next, newest
 	for _, it := range damaged {
