@@ -22,7 +22,7 @@ type fault struct {
 var faults = map[string]fault{
 	"NoSuchBucket":                 {"S3.NoSuchBucket", true, "Create the bucket, or correct BucketARN with UpdateDestination."},
 	"InvalidBucketName":            {"S3.NoSuchBucket", true, "Correct BucketARN with UpdateDestination."},
-	"AccessDenied":                 {"S3.AccessDenied", false, "Allow s3:PutObject on the bucket to the credentials that this server runs with."},
+	"AccessDenied":                 {"S3.AccessDenied", false, "Allow s3:PutObject, and s3:PutObjectAcl unless s3.acl is empty, on the bucket to the credentials that this server runs with."},
 	"AllAccessDisabled":            {"S3.AllAccessDisabled", false, "Ask the bucket's owner: all access to it is disabled."},
 	"AccountProblem":               {"S3.AccountProblem", false, "Ask the bucket's owner: there is a problem with the account."},
 	"NotSignedUp":                  {"S3.NotSignedUp", false, "Sign the account up for Amazon S3."},
