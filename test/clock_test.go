@@ -68,7 +68,7 @@ func appendLater(t *testing.T, dir string, ahead time.Duration) (ids []string) {
 	defer engine.Close()
 	l, err := engine.Open(t.Context(), name+"/0")
 	check(t, err)
-	writer := ingest.NewWriter(stream, 0, l)
+	writer := ingest.NewWriter(stream, 0, l, nil)
 	for block := range 50 {
 		records := make([][]byte, 40)
 		for i := range records {
