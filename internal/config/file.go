@@ -177,11 +177,15 @@ func knownKeys(list []setting) (keys []string) {
 	return keys
 }
 
-// nearest returns the name with the least edit distance.
+// nearest returns the name with the least edit distance, where a section that was left out does not count.
 func nearest(name string, known []string) (best string) {
 	least := -1
 	for _, k := range known {
-		if d := distance(name, k); least < 0 || d < least {
+		d := distance(name, k)
+		if strings.HasSuffix(k, "."+name) {
+			d = 0
+		}
+		if least < 0 || d < least {
 			best, least = k, d
 		}
 	}
