@@ -220,7 +220,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	s.stopping.Store(true)
 	s.end()
 	var all error
-	// The parts were started in the order listen, state, log, streams; requests end first, then the others in reverse.
+	// Requests, which were there first, end first, then the others in reverse.
 	order := make([]stop, 0, len(s.stops))
 	if len(s.stops) > 0 {
 		order = append(order, s.stops[0])
