@@ -2,6 +2,7 @@ package test
 
 import (
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ func TestRecordIsFoundOnItsWayAndInItsObject(t *testing.T) {
 	name := "s"
 	answer, err := n.api().PutRecord(t.Context(), &firehose.PutRecordInput{DeliveryStreamName: &name, Record: &types.Record{Data: line("r")}})
 	check(t, err)
+	check(t, put(t.Context(), n.api(), "s", "behind")) // a block of its own
 
 	says := func(status int, id string, want ...string) string {
 		t.Helper()
@@ -41,6 +43,19 @@ func TestRecordIsFoundOnItsWayAndInItsObject(t *testing.T) {
 	n.kill()
 	n.start()
 	says(0, *answer.RecordId, ": delivered", key)
+
+	n.kill()
+	segments, err := filepath.Glob(filepath.Join(n.dir, "log", "*", "0", "*.seg"))
+	check(t, err)
+	if len(segments) != 1 {
+		t.Fatalf("segments %v", segments)
+	}
+	file, err := os.ReadFile(segments[0])
+	check(t, err)
+	file[segmentHeader+frameHeader] ^= 1
+	check(t, os.WriteFile(segments[0], file, 0o600))
+	n.start()
+	says(0, *answer.RecordId, "its block is damaged")
 	says(1, "nonsense", "record id")
 	if status, _ := n.ask(http.MethodGet, "/v1/records?id=nonsense"); status != http.StatusBadRequest {
 		t.Errorf("an id that is none is answered with %d", status)

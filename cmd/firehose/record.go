@@ -33,10 +33,13 @@ func runRecord(ctx context.Context, args []string) error {
 
 func printLocation(key stream.Key, l control.Location) {
 	fmt.Printf("stream     %s (account %s, %s)\n", key.Name, key.Account, key.Region)
-	if l.InLog {
+	switch l.Log {
+	case "kept":
 		fmt.Println("log        holds it")
-	} else {
+	case "dropped":
 		fmt.Println("log        has dropped it, as delivered history")
+	default:
+		fmt.Println("log        its block is damaged; an object has it only if it was delivered before that")
 	}
 	for _, d := range l.Deliveries {
 		fmt.Printf("delivery   %s to %s: %s", d.Delivery, d.Target, d.State)

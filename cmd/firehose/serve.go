@@ -22,7 +22,8 @@ func runServe(ctx context.Context, args []string) error {
 		fmt.Print("Runs the service.\n\nUsage: firehose serve [flags]\n\n")
 		return config.Usage(os.Stdout, switches...)
 	case err != nil:
-		return err
+		fmt.Fprintf(os.Stderr, "firehose serve: %v\n", err)
+		return errUsage
 	case len(rest) > 0:
 		return unexpected("serve", rest[0])
 	case print:

@@ -157,7 +157,7 @@ func (d *Door) failureOf(err error) *failure {
 	case errors.As(err, &unsigned):
 		return &failure{http.StatusForbidden, unsigned.Type, unsigned.Message}
 	case errors.Is(err, stream.ErrNotFound):
-		return &failure{http.StatusNotFound, "stream_not_found", "there is no such stream"}
+		return &failure{http.StatusNotFound, "stream_not_found", "there is no stream of this name in the account and region asked for"}
 	case errors.Is(err, stream.ErrNotActive):
 		return &failure{http.StatusConflict, "stream_not_active", "the stream is not active"}
 	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):

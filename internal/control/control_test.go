@@ -293,7 +293,7 @@ func TestLocateFollowsARecord(t *testing.T) {
 			}
 			return states, l
 		}
-		if states, l := where(); states != "backup open ;main open ;" || !l.InLog || l.Stream != s.Key || l.Position != ids[1].Position {
+		if states, l := where(); states != "backup open ;main open ;" || l.Log != "kept" || l.Stream != s.Key || l.Position != ids[1].Position {
 			t.Errorf("%s %+v", states, l)
 		}
 		n.places.set("b", true)

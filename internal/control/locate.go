@@ -1,6 +1,7 @@
 package control
 
 import (
+	"io"
 	"time"
 
 	"firehose/internal/record"
@@ -12,8 +13,8 @@ type Location struct {
 	Stream     stream.Key      `json:"stream"`
 	Partition  uint32          `json:"partition"`
 	Position   record.Position `json:"position"`
-	Time       time.Time       `json:"time"`   // log time: when it was put
-	InLog      bool            `json:"in_log"` // the log still holds it
+	Time       time.Time       `json:"time"` // log time: when it was put
+	Log        string          `json:"log"`  // kept, dropped (as delivered history) or damaged
 	Deliveries []DeliveryOfOne `json:"deliveries"`
 }
 
@@ -38,9 +39,11 @@ func (c *Control) Locate(id record.ID) (Location, error) {
 }
 
 func (r *running) locate(id record.ID) (Location, error) {
-	first, next := r.log.Ends()
-	l := Location{Stream: r.key, Partition: id.Partition, Position: id.Position, Time: id.Time,
-		InLog: first <= id.Position.Block && id.Position.Block < next}
+	l := Location{Stream: r.key, Partition: id.Partition, Position: id.Position, Time: id.Time}
+	var err error
+	if l.Log, err = r.inLog(id.Position.Block); err != nil {
+		return Location{}, err
+	}
 	for _, d := range r.delivering() {
 		place, err := d.Locate(id.Position)
 		if err != nil {
@@ -50,4 +53,21 @@ func (r *running) locate(id record.ID) (Location, error) {
 			First: place.Head.First, Object: place.Name, Version: place.Head.Version})
 	}
 	return l, nil
+}
+
+// inLog says what the log still has of a block.
+func (r *running) inLog(number uint64) (string, error) {
+	if first, _ := r.log.Ends(); number < first {
+		return "dropped", nil
+	}
+	reader := r.log.Read(number)
+	defer reader.Close()
+	entry, err := reader.Next()
+	switch {
+	case err != nil && err != io.EOF:
+		return "", err
+	case err == nil && entry.Number == number:
+		return "kept", nil
+	}
+	return "damaged", nil
 }

@@ -66,7 +66,7 @@ func newRunning(c *Control, s stream.Stream) *running {
 		c: c, key: s.Key, bringing: task.NewTurn(), change: task.NewTurn(), limiter: ingest.NewLimiter(c.Rates),
 		deliveries: map[string]*delivery{}, needed: map[string]uint64{},
 	}
-	r.logger = c.Logger.With("stream", s.Name)
+	r.logger = c.Logger.With("stream", s.Name, "account", s.Account, "region", s.Region)
 	r.keys = keys{ring: c.Keyring, r: r}
 	r.declared.Store(&s)
 	return r

@@ -219,12 +219,26 @@ func (d *Delivery) Status() Status {
 		if i == 0 {
 			s.Oldest = f.Time
 		}
-		if f.problem != nil && s.Problem == nil {
-			problem := *f.problem
-			s.Problem = &problem
+		if s.Problem == nil {
+			s.Problem = f.problemLocked()
 		}
 	}
 	return s
+}
+
+// slowTry is how long a try may last before it counts as a problem.
+const slowTry = 30 * time.Second
+
+// problemLocked returns why a batch is not delivered yet, or nil if there is no reason to ask.
+func (f *flight) problemLocked() *Problem {
+	if f.problem != nil {
+		problem := *f.problem
+		return &problem
+	}
+	if lasts := time.Since(f.tried); f.trying && lasts > slowTry {
+		return &Problem{Since: f.tried, Tries: 1, Err: fmt.Errorf("no answer for %v", lasts.Round(time.Second))}
+	}
+	return nil
 }
 
 // Place is where a record stands on its way to the destination.

@@ -19,11 +19,12 @@ type flight struct {
 	batch.Batch
 	from      record.Position // where the batch before it ends
 	done      bool
-	cancelled bool     // it will be cut anew; what the sender still reports does not count
-	trying    bool     // a try is under way
-	mayExist  bool     // a try, in this life or an earlier one, may have put it in place
-	absent    bool     // the latest try said that the destination does not exist
-	problem   *Problem // of the latest try; nil before the first one failed
+	cancelled bool      // it will be cut anew; what the sender still reports does not count
+	trying    bool      // a try is under way
+	tried     time.Time // when the latest try began
+	mayExist  bool      // a try, in this life or an earlier one, may have put it in place
+	absent    bool      // the latest try said that the destination does not exist
+	problem   *Problem  // of the latest try; nil before the first one failed
 	stop      context.CancelFunc
 	ended     chan struct{} // closed when the sender has ended
 }
@@ -90,7 +91,7 @@ func (d *Delivery) try(ctx context.Context, f *flight, b *batch.Batch, to destin
 		return context.Canceled
 	}
 	existed := f.mayExist
-	f.trying, f.mayExist = true, true
+	f.trying, f.mayExist, f.tried = true, true, time.Now()
 	d.mu.Unlock()
 
 	trying, cancel := context.WithTimeout(ctx, d.Retry.Timeout)

@@ -144,7 +144,7 @@ func (w *Writer) commit(g *group) {
 // Wait returns when no commit is under way.
 func (w *Writer) Wait() { w.commits.Wait() }
 
-// add copies the records into the group's blocks. The spans count blocks from the group's first.
+// add copies the records into the group's blocks, in the order in which puts come (invariant 4). The spans count blocks from the group's first.
 func (g *group) add(records [][]byte) []span {
 	spans := make([]span, 0, 1)
 	for _, data := range records {

@@ -2,8 +2,12 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -13,6 +17,8 @@ import (
 	"firehose/internal/object"
 	"firehose/internal/object/folder"
 	"firehose/internal/object/s3"
+	"firehose/internal/record"
+	"firehose/internal/state"
 )
 
 // room remembers whether the log has room.
@@ -67,6 +73,36 @@ func (s *Server) engineOptions(dir string) segment.Options {
 			},
 		},
 	}
+}
+
+// checkLogs compares the logs on the disk with the catalogue. A log without a stream is what a lost or replaced catalogue
+// leaves: its records may not be delivered, and nobody would.
+func (s *Server) checkLogs(dir string, db *state.DB) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("look for logs: %w", err)
+	}
+	streams, err := db.Streams()
+	if err != nil {
+		return err
+	}
+	known := map[string]bool{}
+	for _, stream := range streams {
+		known[stream.ID.String()] = true
+	}
+	var orphans []string
+	for _, entry := range entries {
+		if id, err := record.ParseStreamID(entry.Name()); err == nil && !known[id.String()] {
+			orphans = append(orphans, entry.Name())
+		}
+	}
+	if len(orphans) > 0 && len(streams) == 0 {
+		return fmt.Errorf("the catalogue state.db knows no stream, but %s holds the logs of %d: bring the right state.db back, or move that folder away", dir, len(orphans))
+	}
+	for _, name := range orphans {
+		s.logger.Warn("A log belongs to no stream of the catalogue, and nothing of it is delivered.", "log", filepath.Join(dir, name))
+	}
+	return nil
 }
 
 // openObjects opens the object store and says which it is.

@@ -92,7 +92,7 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	dir := s.config.DataDir
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
 	}
 	db, err := state.Open(filepath.Join(dir, "state.db"))
@@ -101,6 +101,9 @@ func (s *Server) start(ctx context.Context) error {
 	}
 	s.stopsWith("state", func(context.Context) error { return db.Close() })
 
+	if err := s.checkLogs(filepath.Join(dir, "log"), db); err != nil {
+		return err
+	}
 	engine, err := segment.Open(s.engineOptions(filepath.Join(dir, "log")))
 	if err != nil {
 		return err

@@ -81,3 +81,23 @@ func TestStartSaysWhatItCannotUse(t *testing.T) {
 	f(func(*config.Config) {}, catalogue, "damaged")
 	f(func(c *config.Config) { c.DataDir = catalogue }, catalogue, "make the data folder")
 }
+
+func TestALostCatalogueIsNotTakenForAnEmptyNode(t *testing.T) {
+	c := settings(t)
+	orphan := filepath.Join(c.DataDir, "log", strings.Repeat("0a", 16))
+	if err := os.MkdirAll(orphan, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Start(t.Context(), c, slog.New(slog.DiscardHandler))
+	if err == nil {
+		s.Stop(t.Context())
+		t.Fatal("started")
+	}
+	if want := "bring the right state.db back"; !strings.Contains(err.Error(), want) {
+		t.Errorf("%q does not say %q", err, want)
+	}
+	if err := os.RemoveAll(orphan); err != nil {
+		t.Fatal(err)
+	}
+	start(t, c)
+}

@@ -131,7 +131,7 @@ func (s *Store) put(ctx context.Context, o object.Object, target string) error {
 }
 
 func (s *Store) write(ctx context.Context, name string, o object.Object) (err error) {
-	f, err := s.root.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
+	f, err := s.root.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o640)
 	if err != nil {
 		return err
 	}
@@ -165,7 +165,7 @@ func (s *Store) mkdirAll(name string) error {
 			return err
 		}
 	}
-	if err := s.root.Mkdir(name, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := s.root.Mkdir(name, 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return s.sync(path.Dir(name))
