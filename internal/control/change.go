@@ -190,11 +190,16 @@ func (c *Control) Delete(_ context.Context, key stream.Key, force bool) error {
 	return nil
 }
 
+// awaitPuts returns when the puts that are under way have ended.
+func (r *running) awaitPuts() {
+	r.puts.Lock()
+	defer r.puts.Unlock()
+}
+
 // remove carries a deletion out. Puts are refused already.
 func (r *running) remove(ctx context.Context) error {
 	if r.started.Load() && !r.drained {
-		r.puts.Lock() // what was accepted before the deletion is drained too
-		r.puts.Unlock()
+		r.awaitPuts() // what was accepted before the deletion is drained too
 		r.writer.Wait()
 		if err := r.drain(ctx); err != nil {
 			return err
