@@ -80,7 +80,7 @@ func TestAccountsDoNotSeeEachOther(t *testing.T) {
 func TestAddressForAllIsRefusedWithoutAuthentication(t *testing.T) {
 	t.Parallel()
 	said, status := command(t, "serve", "--listen", "0.0.0.0:0", "--data-dir", t.TempDir())
-	if status != 1 || !bytes.Contains([]byte(said), []byte("loopback")) {
+	if status != 2 || !bytes.Contains([]byte(said), []byte("loopback")) {
 		t.Errorf("status %d: %s", status, said)
 	}
 }
