@@ -69,7 +69,8 @@ type Options struct {
 	Verifier    Verifier          // nil for no authentication
 	Quota       int               // of streams, for the message only
 	BytesMax    int64             // memory of the requests in flight; 0 for 128 MiB; more get "Slow down."
-	RequestsMax int               // requests worked on at once, their bodies read; 0 for 256; more wait a moment, and then get "Slow down."
+	RequestsMax int               // requests worked on at once, their bodies read; 0 for 256; fewer if they are large
+	Patience    time.Duration     // how long a request waits for its turn before it gets "Slow down."; 0 for 75 ms
 	Logger      *slog.Logger      // nil for slog.Default
 	Observe     func(Observation) // called before each answer is written, by several goroutines at once; may be nil
 	Now         func() time.Time  // nil for time.Now
@@ -97,7 +98,7 @@ type Handler struct {
 	Options
 	streams    Streams
 	operations map[string]operation
-	flight     flight
+	flight     *flight
 	buffers    sync.Pool // of *buffers
 }
 
@@ -107,6 +108,7 @@ var _ http.Handler = (*Handler)(nil)
 func New(streams Streams, o Options) *Handler {
 	o.BytesMax = cmp.Or(o.BytesMax, 128<<20)
 	o.RequestsMax = cmp.Or(o.RequestsMax, 256)
+	o.Patience = cmp.Or(o.Patience, 75*time.Millisecond)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
@@ -118,7 +120,7 @@ func New(streams Streams, o Options) *Handler {
 	}
 	h := &Handler{
 		Options: o, streams: streams,
-		flight: flight{bytes: o.BytesMax, turns: make(chan struct{}, o.RequestsMax)},
+		flight: newFlight(o.BytesMax, o.RequestsMax, o.Patience),
 	}
 	h.buffers.New = func() any { return new(buffers) }
 	h.operations = operations(h)

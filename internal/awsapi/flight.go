@@ -2,21 +2,34 @@ package awsapi
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 )
 
-// enterPatience is how long a request waits for its turn to be worked on. A burst passes in that time; under an overload
-// that lasts it bounds what the requests that are taken wait for those before them.
-const enterPatience = 100 * time.Millisecond
+// workPerCore is how many bytes of bodies are worked on at once for each core: some hundredths of a second of work.
+// More would make each other wait and nothing faster.
+const workPerCore = 2 << 20
 
 // flight bounds the requests that are being worked on, and the memory of all that are being read, wait, or are worked
-// on. At the bound of memory a request is not taken at once; at the other it waits its turn for a moment.
+// on. At the bound of memory a request is not taken at once; at the other it waits its turn for a moment: a burst passes
+// in that time, and under an overload that lasts the wait bounds what accepted requests lose by those before them.
 type flight struct {
-	turns chan struct{} // holds one for each request that is worked on
+	work     int64 // of all turns together, in bytes
+	least    int64 // that a turn takes, so that the number of requests is bounded too
+	patience time.Duration
+	turns    *semaphore.Weighted // first come, first served
 
 	mu    sync.Mutex
 	bytes int64 // that are free
+}
+
+func newFlight(bytes int64, requests int, patience time.Duration) *flight {
+	work := int64(workPerCore * runtime.GOMAXPROCS(0))
+	return &flight{bytes: bytes, patience: patience,
+		work: work, least: max(1, work/int64(requests)), turns: semaphore.NewWeighted(work)}
 }
 
 // take takes memory, and says whether there was so much.
@@ -37,23 +50,14 @@ func (f *flight) give(bytes int64) {
 	f.bytes += bytes
 }
 
-// enter begins work on a request, and says whether its turn came in time.
-func (f *flight) enter(ctx context.Context) bool {
-	select {
-	case f.turns <- struct{}{}:
-		return true
-	default:
+// enter begins work on a body of some bytes, and says whether its turn came in time. Then leave ends it.
+func (f *flight) enter(ctx context.Context, bytes int64) (leave func(), ok bool) {
+	turn := min(max(bytes, f.least), f.work)
+	leave = func() { f.turns.Release(turn) }
+	if f.turns.TryAcquire(turn) {
+		return leave, true
 	}
-	patience := time.NewTimer(enterPatience)
-	defer patience.Stop()
-	select {
-	case f.turns <- struct{}{}: // first come, first served
-		return true
-	case <-patience.C:
-	case <-ctx.Done():
-	}
-	return false
+	ctx, cancel := context.WithTimeout(ctx, f.patience)
+	defer cancel()
+	return leave, f.turns.Acquire(ctx, turn) == nil
 }
-
-// leave ends the work on a request.
-func (f *flight) leave() { <-f.turns }

@@ -119,10 +119,11 @@ func (h *Handler) serve(c *call) ([]byte, error) {
 	if err := h.read(c, op.bodyMax); err != nil {
 		return nil, err
 	}
-	if !h.flight.enter(c.ctx) {
+	leave, ok := h.flight.enter(c.ctx, int64(len(c.body)))
+	if !ok {
 		return nil, errSlowDown
 	}
-	defer h.flight.leave()
+	defer leave()
 	if err := h.identify(c); err != nil {
 		return nil, err
 	}

@@ -79,12 +79,13 @@ type AuthKey struct {
 
 // Limits bound what the API takes; beyond a limit a request is answered with the API's throttling or quota error.
 type Limits struct {
-	Streams              int   `key:"streams" default:"5000" min:"1" help:"Streams that an account may have in a region."`
-	RequestsInFlight     int   `key:"requests_in_flight" default:"256" min:"1" help:"Requests in work at once; more wait for 100 ms at most and are then answered with Slow down."`
-	RequestBytesInFlight Bytes `key:"request_bytes_in_flight" default:"128MiB" min:"8MiB" help:"Memory for the bodies of requests in work at once; more are answered with Slow down."`
-	RecordsPerSecond     int64 `key:"records_per_second" default:"0" min:"0" help:"Records a second that a stream takes; 0 is no limit."`
-	BytesPerSecond       Bytes `key:"bytes_per_second" default:"0" min:"0" help:"Bytes of records a second that a stream takes; 0 is no limit."`
-	RequestsPerSecond    int64 `key:"requests_per_second" default:"0" min:"0" help:"Put requests a second that a stream takes; 0 is no limit."`
+	Streams              int           `key:"streams" default:"5000" min:"1" help:"Streams that an account may have in a region."`
+	RequestsInFlight     int           `key:"requests_in_flight" default:"256" min:"1" help:"Requests in work at once, fewer if they are large; others wait their turn."`
+	RequestWait          time.Duration `key:"request_wait" default:"75ms" min:"1ms" help:"Longest wait of a request for its turn; then it is answered with Slow down."`
+	RequestBytesInFlight Bytes         `key:"request_bytes_in_flight" default:"128MiB" min:"8MiB" help:"Memory for the bodies of requests in work at once; more are answered with Slow down."`
+	RecordsPerSecond     int64         `key:"records_per_second" default:"0" min:"0" help:"Records a second that a stream takes; 0 is no limit."`
+	BytesPerSecond       Bytes         `key:"bytes_per_second" default:"0" min:"0" help:"Bytes of records a second that a stream takes; 0 is no limit."`
+	RequestsPerSecond    int64         `key:"requests_per_second" default:"0" min:"0" help:"Put requests a second that a stream takes; 0 is no limit."`
 }
 
 // Log bounds the durable log.

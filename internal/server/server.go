@@ -253,6 +253,7 @@ func (s *Server) openDoors(ctl *control.Control, engine *segment.Engine) {
 		Quota:       s.config.Limits.Streams,
 		BytesMax:    int64(s.config.Limits.RequestBytesInFlight),
 		RequestsMax: s.config.Limits.RequestsInFlight,
+		Patience:    s.config.Limits.RequestWait,
 		Logger:      s.logger,
 		Observe:     s.observeRequest,
 	}
