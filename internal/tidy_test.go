@@ -29,16 +29,21 @@ var floors = [][]string{
 	{ // the ground: each knows itself only
 		"internal/config", "internal/disk", "internal/metric", "internal/objectkey", "internal/record",
 		"internal/sample", "internal/sigv4", "internal/task", "internal/tlsfile", "internal/verdict",
+		"internal/columns", "internal/jsonscan", "internal/erroroutput", "internal/kpl",
 	},
 	{ // bytes, and the place that takes them
 		"internal/batch", "internal/block", "internal/format",
 		"internal/object", "internal/object/folder", "internal/object/s3",
 		"internal/bench/load",
+		"internal/columns/fromjson", "internal/columns/parquet", "internal/columns/orc", "internal/jq",
 	},
+	// what makes files of records
+	{"internal/convert"},
 	{ // the log, the plug-ins, and what speaks to other services
 		"internal/log", "internal/log/segment",
 		"internal/destination", "internal/destination/s3",
-		"internal/keyring", "internal/cloudwatch",
+		"internal/keyring", "internal/cloudwatch", "internal/catalog",
+		"internal/process", "internal/process/lambda",
 		"internal/bench/limit",
 	},
 	// the model and the movements

@@ -1,0 +1,2 @@
+// Package fromjson reads JSON documents into columns, as Hive's two JSON deserializers do.
+package fromjson

@@ -1,0 +1,2 @@
+// Package orc writes columns to ORC files.
+package orc

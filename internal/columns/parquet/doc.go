@@ -1,0 +1,2 @@
+// Package parquet writes columns to Parquet files.
+package parquet

@@ -1,0 +1,41 @@
+// Package erroroutput is the form of error outputs: one JSON line for each record that a stream could not process.
+//
+// The members of a line and their order are those of the Amazon service, by type of failure. A line holds the original
+// bytes, so that whoever has repaired the cause can put the record again.
+package erroroutput
+
+import "time"
+
+// The types of failure: the folder in which an error output lies, and what !{firehose:error-output-type} stands for.
+const (
+	Processing    = "processing-failed"          // Lambda
+	Conversion    = "format-conversion-failed"   // JSON to Parquet or ORC
+	Decompression = "decompression-failed"       // of CloudWatch Logs' envelopes
+	Extraction    = "metadata-extraction-failed" // of partition keys
+	Partitioning  = "partitioning-failed"        // a partition key that the function did not give
+	Partitions    = "activePartitionExceeded"    // more partitions than may be open
+)
+
+// Failure is why a record could not be processed.
+type Failure struct {
+	Type      string // one of the above
+	Code      string // such as Lambda.FunctionError
+	Message   string
+	Attempts  int    // at least 1
+	LambdaARN string // of Processing
+	Table     *Table // of Conversion
+}
+
+// Table is the table to which a record could not be converted.
+type Table struct {
+	CatalogID, DatabaseName, TableName, Region, VersionID, RoleARN string
+}
+
+// Line is one record in an error output.
+type Line struct {
+	Failure
+	Arrival  time.Time // of the record; milliseconds count
+	Ended    time.Time // of the last attempt; milliseconds count
+	Raw      []byte    // the record as it was put, or the piece of it that failed
+	Sequence string    // of Conversion: what tells the record from others of the stream
+}

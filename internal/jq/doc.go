@@ -1,0 +1,2 @@
+// Package jq evaluates the queries that give a record's partition keys.
+package jq

@@ -1,0 +1,2 @@
+// Package kpl takes apart the records that the Kinesis Producer Library has aggregated.
+package kpl

@@ -1,0 +1,2 @@
+// Package lambda has records transformed by an AWS Lambda function.
+package lambda
