@@ -12,11 +12,15 @@ import (
 	"firehose/internal/record"
 )
 
-// Head is what is known of a batch when its first record arrives.
+// Head is what is known of a batch when its first record arrives. With the stream's and the delivery's identity First,
+// Sub, Partition and Failure name the batch.
 type Head struct {
-	First   record.Position // of its first record; with the stream's and the delivery's identity it names the batch
-	Time    time.Time       // log time of its first record, the oldest
-	Version int             // of the stream's document under which it was cut
+	First     record.Position // of its first record
+	Sub       uint32          // where processing made several records of one: which of them is the first
+	Partition string          // values of the partition keys, by JoinPartition; empty without dynamic partitioning
+	Failure   string          // kind of error, such as processing-failed, of an error output; empty for data
+	Time      time.Time       // log time of its first record, the oldest
+	Version   int             // of the stream's document under which it was cut
 }
 
 // Batch is a cut batch. It belongs to the delivery until it is delivered; Body may be read any number of times.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"firehose/internal/destination"
+	"firehose/internal/process"
 )
 
 // Spec is what a document means: the deliveries that read the stream's log, each with a cursor of its own, so that a
@@ -15,7 +16,8 @@ type Spec struct {
 // Delivery is one destination of a stream.
 type Delivery struct {
 	ID          string             // names the delivery within its stream and is part of object names; never reused for another
-	Buffer      Buffer             // when a batch is full
+	Process     process.Config     // what is done to records first
+	Buffer      Buffer             // when a batch is full, of what processing made
 	Destination destination.Config // where batches go
 	Logging     Logging            // where diagnostics go besides the server's log
 }

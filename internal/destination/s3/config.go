@@ -11,6 +11,8 @@ type Config struct {
 	Bucket      string // the bucket's name
 	Prefix      string // expression text; empty for none
 	ErrorPrefix string // expression text; empty for none
+	Partitioned bool   // Prefix names partition keys, which batches bring
+	Delimiter   bool   // a line feed between records
 	Compression string // UNCOMPRESSED, GZIP, ZIP, Snappy or HADOOP_SNAPPY
 	Extension   string // replaces the compression's own file extension; empty to keep it
 	TimeZone    string // of times in keys; empty for UTC

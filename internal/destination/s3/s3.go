@@ -20,7 +20,8 @@ type bucket struct {
 	Config
 	env         destination.Env
 	compression format.Compression
-	prefix      *objectkey.Template
+	prefix      *objectkey.Template // of data
+	failed      *objectkey.Template // of error outputs
 	options     objectkey.Options
 }
 
@@ -30,26 +31,51 @@ func (c Config) Open(env destination.Env) (destination.Destination, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bucket{Config: c, env: env, compression: format.Compression(c.Compression), options: objectkey.Options{Location: zone}}
-	if b.prefix, _, err = objectkey.Compile(c.Prefix, c.ErrorPrefix, b.options); err != nil {
+	b := &bucket{Config: c, env: env, compression: format.Compression(c.Compression), options: objectkey.Options{Location: zone, DynamicPartitioning: c.Partitioned}}
+	if b.prefix, b.failed, err = objectkey.Compile(c.Prefix, c.ErrorPrefix, b.options); err != nil {
 		return nil, err
 	}
 	return b, nil
 }
 
-// Encoder begins the body of an object: the records, one after the other with nothing between them, compressed.
+// Encoder begins the body of an object: the records, one after the other, compressed.
 func (b *bucket) Encoder(head batch.Head, w io.Writer) (batch.Encoder, error) {
 	body, err := format.NewWriter(b.compression, w, b.unique(head, "entry").String())
 	if err != nil {
 		return nil, err
 	}
+	if b.Delimiter && head.Failure == "" {
+		return &delimited{WriteCloser: body}, nil
+	}
 	return encoder{body}, nil
 }
 
+// encoder puts nothing between records.
 type encoder struct{ io.WriteCloser }
 
 func (e encoder) Write(records batch.Records) error {
 	_, err := e.WriteCloser.Write(records.Bytes())
+	return err
+}
+
+// delimited puts a line feed between records, and none after the last, as captures of the Amazon service show.
+type delimited struct {
+	io.WriteCloser
+	begun bool
+	lines []byte // of one run
+}
+
+func (d *delimited) Write(records batch.Records) error {
+	d.lines = d.lines[:0]
+	start := records.Start
+	for _, end := range records.Ends {
+		if d.begun {
+			d.lines = append(d.lines, '\n')
+		}
+		d.lines = append(d.lines, records.Data[start:end]...)
+		d.begun, start = true, end
+	}
+	_, err := d.WriteCloser.Write(d.lines)
 	return err
 }
 
@@ -76,7 +102,12 @@ func (b *bucket) Close() error { return nil }
 // replay overwrites (invariant 3).
 func (b *bucket) key(head batch.Head) string {
 	unique := b.unique(head, "object")
-	prefix := b.prefix.Evaluate(objectkey.Values{Time: head.Time, Seed: unique[:]})
+	values := objectkey.Values{Time: head.Time, Seed: unique[:], ErrorType: head.Failure}
+	template := b.failed
+	if head.Failure == "" {
+		template = b.prefix
+		values.QueryKeys, values.LambdaKeys = b.keys(head.Partition)
+	}
 	name := objectkey.Name{
 		Stream:    b.env.Stream,
 		Version:   head.Version,
@@ -85,12 +116,32 @@ func (b *bucket) key(head batch.Head) string {
 		Unique:    unique,
 		Extension: objectkey.Extension(b.Compression, b.Extension),
 	}
-	return prefix + name.String()
+	return template.Evaluate(values) + name.String()
+}
+
+// keys returns the partition keys of a partition: its values are those of the query's keys and then those of the function's,
+// each in the order of the prefix.
+func (b *bucket) keys(partition string) (query, function map[string]string) {
+	values := batch.SplitPartition(partition)
+	take := func(keys []string) map[string]string {
+		taken := map[string]string{}
+		for _, key := range keys {
+			if len(values) > 0 {
+				taken[key], values = values[0], values[1:]
+			}
+		}
+		return taken
+	}
+	return take(b.prefix.QueryKeys()), take(b.prefix.LambdaKeys())
 }
 
 // unique tells a batch from all others of all streams, once for each purpose.
 func (b *bucket) unique(head batch.Head, purpose string) objectkey.UUID {
 	position := binary.BigEndian.AppendUint64(nil, head.First.Block)
 	position = binary.BigEndian.AppendUint32(position, head.First.Index)
-	return objectkey.Unique(b.env.StreamID[:], []byte(b.env.Delivery), position, []byte(purpose))
+	parts := [][]byte{b.env.StreamID[:], []byte(b.env.Delivery), position, []byte(purpose)}
+	if head.Sub != 0 || head.Partition != "" || head.Failure != "" {
+		parts = append(parts, binary.BigEndian.AppendUint32(nil, head.Sub), []byte(head.Partition), []byte(head.Failure))
+	}
+	return objectkey.Unique(parts...)
 }
