@@ -233,6 +233,17 @@ func TestKeysStayTheSame(t *testing.T) {
 	other = testHead
 	other.Version++
 	f(Config{}, other)
+	other = testHead
+	other.Sub = 2
+	f(Config{}, other)
+	other = testHead
+	other.Failure = "processing-failed"
+	f(Config{Prefix: "raw/"}, other)
+	f(Config{Compression: "GZIP", ErrorPrefix: "err/!{firehose:error-output-type}/!{timestamp:yyyy}/"}, other)
+	other = testHead
+	other.Partition = string(batch.JoinPartition(nil, []string{"42", "eu/west", "ios"}))
+	f(Config{Prefix: "c=!{partitionKeyFromQuery:cid}/!{partitionKeyFromLambda:dev}/!{partitionKeyFromQuery:region}/!{timestamp:yyyy}/",
+		ErrorPrefix: "err/!{firehose:error-output-type}/", Partitioned: true}, other)
 
 	path := filepath.Join("testdata", "keys.txt")
 	if *update {
