@@ -2,6 +2,10 @@
 //
 // The members of a line and their order are those of the Amazon service, by type of failure. A line holds the original
 // bytes, so that whoever has repaired the cause can put the record again.
+//
+// Line.Append writes a line, Parse and Lines read them back, those of Amazon's own outputs too. The package makes lines
+// only: where they are gathered and under which key they lie is the delivery's business. It holds no clock; the caller
+// says when an attempt ended.
 package erroroutput
 
 import "time"
@@ -14,6 +18,12 @@ const (
 	Extraction    = "metadata-extraction-failed" // of partition keys
 	Partitioning  = "partitioning-failed"        // a partition key that the function did not give
 	Partitions    = "activePartitionExceeded"    // more partitions than may be open
+)
+
+// Codes that tell the type of a line.
+const (
+	CodeDecompression = "Decompression failed."
+	CodeExtraction    = "DynamicPartitioning.MetadataExtractionFailed"
 )
 
 // Failure is why a record could not be processed.
