@@ -1,0 +1,163 @@
+package batch
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/s2"
+)
+
+// Buffer keeps the records of an open batch that the log does not hold in this form: what processing made of them. It
+// compresses them in frames, so that hundreds of open batches cost little memory and little disk.
+type Buffer struct {
+	spool *Spool
+	frame frame  // not in the spool yet
+	plain []byte // scratch
+	dense []byte // scratch
+}
+
+// frameSize is how many bytes of records are compressed together. Each open batch holds that much, so it is small.
+const frameSize = 32 << 10
+
+// frame is records side by side.
+type frame struct {
+	data  []byte // of the records
+	notes []byte // of the notes
+	sizes []int  // of each record and of its note, in turn
+}
+
+// NewBuffer returns an empty buffer.
+func (s *Spools) NewBuffer() *Buffer { return &Buffer{spool: s.New()} }
+
+// Append adds a record, and a note that comes back with it. An error is the disk's, and the buffer is then of no use.
+func (b *Buffer) Append(data, note []byte) error {
+	f := &b.frame
+	f.data, f.notes = append(f.data, data...), append(f.notes, note...)
+	f.sizes = append(f.sizes, len(data), len(note))
+	if len(f.data)+len(f.notes) < frameSize {
+		return nil
+	}
+	return b.flush()
+}
+
+// flush writes the frame: the length of what follows, and, compressed, the count of records, the sizes, notes and data.
+func (b *Buffer) flush() error {
+	f := &b.frame
+	if len(f.sizes) == 0 {
+		return nil
+	}
+	b.plain = binary.AppendUvarint(b.plain[:0], uint64(len(f.sizes)/2))
+	for _, size := range f.sizes {
+		b.plain = binary.AppendUvarint(b.plain, uint64(size))
+	}
+	b.plain = append(append(b.plain, f.notes...), f.data...)
+	if longest := s2.MaxEncodedLen(len(b.plain)); cap(b.dense) < longest {
+		b.dense = make([]byte, longest)
+	}
+	dense := s2.Encode(b.dense[:cap(b.dense)], b.plain)
+	var length [4]byte
+	binary.BigEndian.PutUint32(length[:], uint32(len(dense)))
+	if _, err := b.spool.Write(length[:]); err != nil {
+		return err
+	}
+	if _, err := b.spool.Write(dense); err != nil {
+		return err
+	}
+	f.data, f.notes, f.sizes = f.data[:0], f.notes[:0], f.sizes[:0]
+	return nil
+}
+
+// Complete writes what is left; then the buffer can be read any number of times, and nothing more can be added.
+func (b *Buffer) Complete() error {
+	err := b.flush()
+	b.frame, b.plain, b.dense = frame{}, nil, nil
+	return err
+}
+
+// Close gives memory and disk back.
+func (b *Buffer) Close() error { return b.spool.Close() }
+
+// Reader returns a reader from the first record.
+func (b *Buffer) Reader() *BufferReader { return &BufferReader{spool: b.spool} }
+
+// BufferReader gives back what a Buffer took.
+type BufferReader struct {
+	spool *Spool
+	at    int64
+	dense []byte
+	plain []byte
+	ends  []int
+	notes []int // where each note ends in plain
+	note  int   // where the first note begins in plain
+}
+
+// Next returns the next records, valid until the next call, or io.EOF.
+func (r *BufferReader) Next() (Records, error) {
+	if r.at == r.spool.Size() {
+		return Records{}, io.EOF
+	}
+	var length [4]byte
+	if err := r.read(length[:]); err != nil {
+		return Records{}, err
+	}
+	size := int(binary.BigEndian.Uint32(length[:]))
+	if cap(r.dense) < size {
+		r.dense = make([]byte, size)
+	}
+	if err := r.read(r.dense[:size]); err != nil {
+		return Records{}, err
+	}
+	var err error
+	if r.plain, err = s2.Decode(r.plain[:cap(r.plain)], r.dense[:size]); err != nil {
+		return Records{}, fmt.Errorf("read buffered records: %w", err)
+	}
+	return r.parse()
+}
+
+func (r *BufferReader) read(p []byte) error {
+	n, err := r.spool.ReadAt(p, r.at)
+	r.at += int64(n)
+	if n < len(p) {
+		return fmt.Errorf("read buffered records: %w", errors.Join(io.ErrUnexpectedEOF, err))
+	}
+	return nil
+}
+
+// parse finds the records and notes of a frame.
+func (r *BufferReader) parse() (Records, error) {
+	rest := r.plain
+	number := func() int {
+		n, size := binary.Uvarint(rest)
+		rest = rest[max(size, 0):]
+		return int(n)
+	}
+	r.ends, r.notes = r.ends[:0], r.notes[:0]
+	data, notes := 0, 0
+	for range number() {
+		data += number()
+		r.ends = append(r.ends, data)
+		notes += number()
+		r.notes = append(r.notes, notes)
+	}
+	if data < 0 || notes < 0 || data+notes != len(rest) {
+		return Records{}, errors.New("read buffered records: a frame is damaged")
+	}
+	r.note = len(r.plain) - len(rest)
+	start := r.note + notes
+	for i := range r.ends {
+		r.ends[i] += start
+		r.notes[i] += r.note
+	}
+	return Records{Data: r.plain, Start: start, Ends: r.ends}, nil
+}
+
+// Note returns the note of a record of those that Next returned last.
+func (r *BufferReader) Note(index int) []byte {
+	from := r.note
+	if index > 0 {
+		from = r.notes[index-1]
+	}
+	return r.plain[from:r.notes[index]]
+}
