@@ -74,7 +74,9 @@ func compileError(data *Template, errorPrefix string, o Options) (*Template, err
 		if data.expressions {
 			return nil, errors.New(errorPrefixRequired)
 		}
-		return data.with(errorType, literal("/"), timestamp(implicitTime, o.Location)), nil
+		failed := data.with(errorType, literal("/"), timestamp(implicitTime, o.Location))
+		failed.errorType, failed.stem = true, data.stem+2
+		return failed, nil
 	}
 	failed, err := parse(errorPrefix, "ErrorOutputPrefix", o.Location)
 	switch {

@@ -13,6 +13,7 @@ import (
 // Template is a compiled prefix. It is immutable and safe for concurrent use.
 type Template struct {
 	segments    []segment
+	stem        int // how many segments, from the first, stand for nothing but text and the error type
 	location    *time.Location
 	expressions bool // holds at least one
 	errorType   bool // holds !{firehose:error-output-type}
@@ -73,7 +74,7 @@ func parse(text, member string, zone *time.Location) (*Template, error) {
 	for {
 		before, rest, found := strings.Cut(text, "!{")
 		if before != "" {
-			p.segments = append(p.segments, literal(before))
+			p.add(literal(before), true)
 		}
 		if !found {
 			return p.Template, nil
@@ -139,8 +140,16 @@ func (p *parser) expression(namespace, value string) error {
 	if value == "" {
 		return errors.New(invalidUsage)
 	}
-	p.segments = append(p.segments, s)
+	p.add(s, namespace == "firehose" && value == "error-output-type")
 	return nil
+}
+
+// add adds a segment; steady says that it stands for text or the error type.
+func (p *parser) add(s segment, steady bool) {
+	if steady && p.stem == len(p.segments) {
+		p.stem++
+	}
+	p.segments = append(p.segments, s)
 }
 
 func addKey(keys []string, key string) []string {

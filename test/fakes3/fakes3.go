@@ -1,8 +1,9 @@
 // Package fakes3 is an S3 in memory, for faults between bytes that no real server makes on demand.
 //
 // It speaks as much of the protocol as a client needs that puts objects: PutObject, and multipart uploads (create, upload
-// part, complete, abort, list). Buckets are addressed in the path, nothing is verified but the checksums that a client
-// sends. A rule looks at each request and says what goes wrong with it. What was put is read by Objects, not over HTTP.
+// part, complete, abort, list); and for one that reads them GetObject and ListObjectsV2. Buckets are addressed in the path,
+// nothing is verified but the checksums that a client sends. A rule looks at each request and says what goes wrong with it.
+// A test itself reads what was put by Objects.
 //
 // An object that is put again with other bytes is remembered in Changed: a client that promises to overwrite with the
 // same bytes has broken its promise then.
@@ -31,7 +32,7 @@ import (
 
 // Request is what a rule sees of a request.
 type Request struct {
-	Op     string // PutObject, CreateMultipartUpload, UploadPart, CompleteMultipartUpload, AbortMultipartUpload, ListMultipartUploads
+	Op     string // PutObject, CreateMultipartUpload, UploadPart, CompleteMultipartUpload, AbortMultipartUpload, ListMultipartUploads, GetObject, ListObjectsV2
 	Bucket string
 	Key    string
 	Number int // of the request, from 1
@@ -76,6 +77,7 @@ type Server struct {
 	buckets map[string]map[string][]byte
 	uploads map[string]*upload // by id
 	puts    map[string]int     // by bucket/key: how often it was put
+	headers map[string]string  // by bucket/key: the Content-Encoding it was put with
 	changed []string
 }
 
@@ -87,7 +89,7 @@ type upload struct {
 
 // Start starts a server with the given buckets. Close it.
 func Start(buckets ...string) *Server {
-	s := &Server{ops: map[string]int{}, buckets: map[string]map[string][]byte{}, uploads: map[string]*upload{}, puts: map[string]int{}}
+	s := &Server{ops: map[string]int{}, buckets: map[string]map[string][]byte{}, uploads: map[string]*upload{}, puts: map[string]int{}, headers: map[string]string{}}
 	for _, name := range buckets {
 		s.buckets[name] = map[string][]byte{}
 	}
@@ -207,6 +209,10 @@ func parse(r *http.Request) Request {
 		op = "AbortMultipartUpload"
 	case r.Method == http.MethodGet && q.Has("uploads"):
 		op = "ListMultipartUploads"
+	case r.Method == http.MethodGet && key == "":
+		op = "ListObjectsV2"
+	case r.Method == http.MethodGet:
+		op = "GetObject"
 	}
 	return Request{Op: op, Bucket: bucket, Key: key}
 }
@@ -254,12 +260,17 @@ func reset(w http.ResponseWriter) {
 type answer struct {
 	status int
 	etag   string
-	body   any // XML; nil for none
+	body   any     // XML; nil for none
+	object *stored // instead of XML
 }
 
 func (a answer) write(w http.ResponseWriter) {
 	if a.etag != "" {
 		w.Header().Set("ETag", a.etag)
+	}
+	if a.object != nil {
+		a.object.write(w)
+		return
 	}
 	if a.body == nil {
 		w.WriteHeader(a.status)
@@ -292,7 +303,12 @@ func (s *Server) carryOut(request Request, r *http.Request) answer {
 	switch request.Op {
 	case "PutObject":
 		s.put(request.Bucket, request.Key, body)
+		s.headers[request.Bucket+"/"+request.Key] = r.Header.Get("Content-Encoding")
 		return answer{status: http.StatusOK, etag: etag(body)}
+	case "GetObject":
+		return s.get(request)
+	case "ListObjectsV2":
+		return s.listObjects(request.Bucket, r.URL.Query())
 	case "CreateMultipartUpload":
 		return s.create(request)
 	case "ListMultipartUploads":

@@ -45,6 +45,24 @@ func TestStore(t *testing.T) {
 	})
 }
 
+func TestReader(t *testing.T) {
+	storetest.RunReader(t, func(t *testing.T) storetest.ReadingStore {
+		s, _ := open(t)
+		return s
+	})
+}
+
+func TestBucketThatNothingWasPutIntoIsEmpty(t *testing.T) {
+	s, _ := open(t)
+	err := s.List(t.Context(), "none", "", "", func(o object.Info) bool {
+		t.Errorf("listed %+v", o)
+		return true
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 func put(s *Store, bucket, key, body string) error {
 	return s.Put(context.Background(), object.Object{Bucket: bucket, Key: key, Body: strings.NewReader(body), Size: int64(len(body))})
 }

@@ -71,6 +71,37 @@ func TestStore(t *testing.T) {
 	})
 }
 
+func TestReader(t *testing.T) {
+	storetest.RunReader(t, func(t *testing.T) storetest.ReadingStore { return open(t, testOptions(startFake(t).URL)) })
+}
+
+func TestErrorsOfReadingAreJudged(t *testing.T) {
+	server := startFake(t)
+	s := open(t, testOptions(server.URL))
+	f := func(status int, code, want, fix string) {
+		t.Helper()
+		server.SetRule(func(fakes3.Request) fakes3.Fault { return fakes3.Fault{Status: status, Code: code} })
+		_, get := s.Get(t.Context(), storetest.Bucket, "k")
+		list := s.List(t.Context(), storetest.Bucket, "k", "", func(object.Info) bool { return true })
+		for _, err := range []error{get, list} {
+			broken := verdict.AsSetUp(err)
+			switch {
+			case err == nil || !strings.Contains(err.Error(), "s3://suite/k"):
+				t.Errorf("%d %s: %v", status, code, err)
+			case want == "" && broken != nil:
+				t.Errorf("%d %s: %+v, want to try again", status, code, broken)
+			case want != "" && (broken == nil || broken.Code != want || !strings.Contains(broken.Fix, fix)):
+				t.Errorf("%d %s: %+v, want %s", status, code, err, want)
+			}
+		}
+	}
+	f(404, "NoSuchBucket", "S3.NoSuchBucket", "Create the bucket")
+	f(403, "AccessDenied", "S3.AccessDenied", "s3:GetObject")
+	f(403, "SignatureDoesNotMatch", "S3.AccessDenied", "secret key")
+	f(500, "InternalError", "", "")
+	f(503, "SlowDown", "", "")
+}
+
 func objectOf(size int) object.Object {
 	return object.Object{Bucket: storetest.Bucket, Key: "year=2026/a key.gz", Body: strings.NewReader(strings.Repeat("x", size)), Size: int64(size),
 		ContentType: "application/octet-stream"}

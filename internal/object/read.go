@@ -1,0 +1,29 @@
+package object
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+)
+
+// Info is what a list says of an object.
+type Info struct {
+	Key      string
+	Size     int64     // in bytes
+	Modified time.Time // when it was put
+}
+
+// ErrNotFound says that there is no object of the key.
+var ErrNotFound = errors.New("object not found")
+
+// Reader reads what a Store has put, for people and tools that look after it; no delivery needs one. Every store of this
+// tree is one too. A *verdict.SetUp error says what somebody must repair.
+type Reader interface {
+	// List calls yield with the objects of a bucket whose keys begin with prefix and come behind after in the order of
+	// bytes, in that order, until yield returns false.
+	List(ctx context.Context, bucket, prefix, after string, yield func(Info) bool) error
+
+	// Get opens an object's bytes, as they were put: nothing is decompressed. The error of a missing one is ErrNotFound.
+	Get(ctx context.Context, bucket, key string) (io.ReadCloser, error)
+}
