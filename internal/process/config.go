@@ -1,5 +1,9 @@
 // Package process is what is done to a record between the log and its destination, in a fixed order: decompression,
 // extraction of log messages, splitting, the function, the partition key.
+//
+// Config declares all of it. Expander does what comes before the function, for one record at a time: it knows nothing of
+// batches, of other records or of time, so that a replay makes the same pieces. The function is called by package
+// process/lambda; whoever delivers puts the parts together and writes what failed to the error output.
 package process
 
 import "time"

@@ -1,2 +1,0 @@
-// Package kpl takes apart the records that the Kinesis Producer Library has aggregated.
-package kpl
