@@ -28,6 +28,7 @@ func commands() []command {
 		{"serve", "Run the service.", runServe},
 		{"flush", "Deliver what a stream holds, now: firehose flush NAME.", runFlush},
 		{"record", "Say where a record stands: firehose record ID.", runRecord},
+		{"schema", "Propose a table for records: firehose schema infer FILE.", runSchema},
 		{"bench", "Measure the service: firehose bench put|e2e|idle|all.", runBench},
 		{"log", "Look at the log's files: firehose log inspect|verify DIR.", runLog},
 		{"version", "Print the version.", runVersion},
