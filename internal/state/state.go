@@ -25,6 +25,8 @@ var (
 	streamsBucket = []byte("streams") // account/region/name -> stream.Stream as JSON
 	cursorsBucket = []byte("cursors") // stream's identity/delivery -> deliver.State as JSON
 	sentBucket    = []byte("sent")    // stream's identity/delivery/first position -> a batch sent
+
+	redrivenBucket = []byte("redriven") // stream's identity/key of an error output -> Redriven as JSON
 )
 
 // Open opens the file, making it if there is none. It fails after a second when another process has it open.
@@ -41,7 +43,7 @@ func Open(path string) (*DB, error) {
 		return nil, fmt.Errorf("open %s: %w: it is damaged, or no catalogue; without it the log's records have no stream", path, err)
 	}
 	err = bolt.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{streamsBucket, cursorsBucket, sentBucket} {
+		for _, name := range [][]byte{streamsBucket, cursorsBucket, sentBucket, redrivenBucket} {
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 				return err
 			}
@@ -93,11 +95,11 @@ func (db *DB) SaveStream(s stream.Stream) error {
 	return nil
 }
 
-// RemoveStream takes a stream out of the catalogue, and all its cursors. It is no error if there is none.
+// RemoveStream takes a stream out of the catalogue, with all its cursors and marks. It is no error if there is none.
 func (db *DB) RemoveStream(s stream.Stream) error {
 	all := func([]byte) bool { return true }
 	err := db.bolt.Batch(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{cursorsBucket, sentBucket} {
+		for _, name := range [][]byte{cursorsBucket, sentBucket, redrivenBucket} {
 			if err := deletePrefix(tx.Bucket(name), []byte(s.ID.String()+"/"), all); err != nil {
 				return err
 			}
