@@ -48,6 +48,15 @@ type Records struct {
 // Bytes returns the records' bytes, one after the other, with nothing between them.
 func (r Records) Bytes() []byte { return r.Data[r.Start:r.Ends[len(r.Ends)-1]] }
 
+// Record returns the bytes of one record.
+func (r Records) Record(index int) []byte {
+	start := r.Start
+	if index > 0 {
+		start = r.Ends[index-1]
+	}
+	return r.Data[start:r.Ends[index]]
+}
+
 // Encoder turns records into a body as they arrive.
 type Encoder interface {
 	// Write takes the next records, at least one. It keeps nothing of them.

@@ -51,11 +51,7 @@ func (d *Delivery) Flush(ctx context.Context) error {
 			if !d.next.Before(p) {
 				return false // everything before p is in flight or delivered already
 			}
-			settled := d.start // up to here an earlier life may have cut
-			if settled.Before(d.cutting.at) {
-				settled = d.cutting.at
-			}
-			s.cut(p, settled)
+			s.cut(p, later(d.cutting.at, d.cutLocked()))
 			return true
 		})
 	})
@@ -72,6 +68,9 @@ func (d *Delivery) Flush(ctx context.Context) error {
 func (d *Delivery) Reconfigure(ctx context.Context, version int) error {
 	err := d.order(ctx, func() (bool, error) {
 		d.awaitAnswers(ctx)
+		if d.processing() {
+			return d.enforceProcessed(version, false)
+		}
 		return d.enforce(version, func(int, record.Position) bool { return true })
 	})
 	if err != nil {
@@ -91,11 +90,16 @@ func (d *Delivery) moveRefused(ctx context.Context) (moved bool) {
 		return false
 	}
 	d.awaitAnswers(ctx) // what follows is easier to take back before the version in force has delivered behind it
-	moved, err := d.enforce(version, func(keep int, free record.Position) bool {
-		return slices.ContainsFunc(d.flights[keep:], func(f *flight) bool {
-			return f.Version != version && !f.First.Before(free)
+	var err error
+	if d.processing() {
+		moved, err = d.enforceProcessed(version, true)
+	} else {
+		moved, err = d.enforce(version, func(keep int, free record.Position) bool {
+			return slices.ContainsFunc(d.flights[keep:], func(f *flight) bool {
+				return f.Version != version && !f.First.Before(free)
+			})
 		})
-	})
+	}
 	if err != nil {
 		d.Logger.Error("Moving batches to the version in force failed; trying again.", "version", version, "error", err)
 		d.pause(ctx, readAgain)
@@ -116,7 +120,7 @@ func (d *Delivery) enforce(version int, worth func(keep int, free record.Positio
 		return false, nil
 	}
 	err = d.change(func(s *State) bool {
-		s.change(Version{From: free, Version: version, Limits: plan.Limits})
+		s.change(Version{From: free, Version: version, Limits: plan.Limits, Active: plan.Active})
 		return true
 	})
 	if err == nil {
@@ -186,15 +190,120 @@ func (d *Delivery) recall(worth func(keep int, free record.Position) bool) (from
 		d.next = recalled[0].from
 	}
 	from = d.next
-	for _, f := range recalled {
+	cancelLocked(recalled)
+	d.mu.Unlock()
+	awaitEnd(recalled)
+	return from, free, true
+}
+
+// cancelLocked has senders end without an effect.
+func cancelLocked(flights []*flight) {
+	for _, f := range flights {
 		f.cancelled = true
 		f.stop()
 	}
-	d.mu.Unlock()
-	for _, f := range recalled {
+}
+
+// awaitEnd returns when the senders have ended. The caller does not hold d.mu.
+func awaitEnd(flights []*flight) {
+	for _, f := range flights {
 		<-f.ended
 	}
-	return from, free, true
+}
+
+// processing says whether records are processed, or batches of processed records are in flight.
+func (d *Delivery) processing() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.cutting.lines != nil || slices.ContainsFunc(d.flights, func(f *flight) bool { return f.stored != nil })
+}
+
+// enforceProcessed is enforce where records are processed. Batches of partitions overlap, so it takes back all that is in
+// flight, if none of it can be in place, or else nothing; then the version begins at the next block that is read. If only
+// batches in flight are its reason, it does nothing when it cannot take those back.
+func (d *Delivery) enforceProcessed(version int, forFlights bool) (moved bool, err error) {
+	plan, err := d.Open(version)
+	if err != nil {
+		return false, fmt.Errorf("open destination: %w", err)
+	}
+	from := d.cutting.at
+	if d.cutting.inside {
+		from = record.Position{Block: from.Block + 1}
+	}
+	d.mu.Lock()
+	from = later(from, d.cutLocked())
+	low, free := d.recallableProcessedLocked(from)
+	if forFlights && !slices.ContainsFunc(d.flights, func(f *flight) bool { return f.Version != version && free.Before(from) && !f.First.Before(free) }) {
+		d.mu.Unlock()
+		plan.Destination.Close()
+		return false, nil
+	}
+	if moved = free.Before(from); moved {
+		from, d.next = free, low
+		recalled := d.flights
+		d.flights = nil
+		cancelLocked(recalled)
+		defer awaitEnd(recalled)
+	}
+	d.mu.Unlock()
+	err = d.change(func(s *State) bool {
+		s.change(Version{From: from, Version: version, Limits: plan.Limits, Active: plan.Active})
+		return true
+	})
+	if err == nil {
+		d.adopt(version, plan)
+	} else {
+		plan.Destination.Close()
+	}
+	switch lines := d.cutting.lines; {
+	case moved:
+		d.rewind(low)
+	case lines != nil && !lines.from.Before(from):
+		d.leave() // it has begun under the version that is replaced, and has read nothing
+	}
+	return moved, err
+}
+
+// cutLocked returns the position up to which batches may have been cut already: by an earlier life, or by this one if the
+// reading has moved back since.
+func (d *Delivery) cutLocked() record.Position {
+	p := d.start
+	for _, s := range d.spans {
+		p = later(p, record.Position{Block: s.End.At.Block, Index: s.End.At.Index + 1})
+	}
+	for _, f := range d.flights {
+		p = later(p, f.End)
+	}
+	return p
+}
+
+func later(p, q record.Position) record.Position {
+	if p.Before(q) {
+		return q
+	}
+	return p
+}
+
+// recallableProcessedLocked returns where the reading must go on when all that is in flight or open is taken back, and
+// from where on nothing can be in place. They are the position behind when something may be: then nothing can be taken back.
+func (d *Delivery) recallableProcessedLocked(behind record.Position) (low, free record.Position) {
+	low = d.floorLocked()
+	absent := len(d.flights) > 0
+	for _, f := range d.flights {
+		if f.done || f.trying || f.mayExist {
+			return behind, behind
+		}
+		absent = absent && f.absent
+	}
+	for _, s := range d.spans {
+		if low.Before(s.End.At) || low == s.End.At {
+			return behind, behind // another version may give a delivered record another partition
+		}
+	}
+	if free = low; free.Before(d.start) && !absent {
+		free = d.start
+	}
+	return low, free
 }
 
 // recallableLocked returns the index from which on no batch in flight can be in place, and the position from which on

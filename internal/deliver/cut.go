@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -21,7 +22,10 @@ type cutting struct {
 	block  block.Block
 	at     record.Position // the next record to look at
 	cutter batch.Cutter
-	due    time.Time    // the wall clock's estimate of the open batch's deadline; zero when not known
+	lines  *pipeline    // processes the records of the present segment; nil where they are delivered as they are
+	inside bool         // a block is being processed
+	due    time.Time    // the wall clock's estimate of the next deadline; zero when not known
+	dueAt  time.Time    // that deadline, where records are processed
 	since  atomic.Int64 // log time of the open batch in Unix nanoseconds, for Status; 0 when none is open
 }
 
@@ -52,21 +56,30 @@ func (d *Delivery) cutBatches(ctx context.Context, senders *task.Group) {
 		entry, err := d.cutting.reader.Next()
 		switch {
 		case err == nil:
-			err = d.cutBlock(ctx, senders, entry)
+			err = d.takeBlock(ctx, senders, entry)
 		case err == io.EOF:
 			err = d.idle(ctx, senders, end)
 		case errors.Is(err, log.ErrClosed):
 			return
 		}
-		if err != nil && ctx.Err() == nil {
-			d.Logger.Error("Reading the log failed; trying again.", "position", d.cutting.at.String(), "error", err)
-			d.mu.Lock()
-			next := d.next // the open batch is read again from its first record
-			d.mu.Unlock()
-			d.rewind(next)
-			d.pause(ctx, readAgain)
+		if err != nil && ctx.Err() == nil && err != errMoved {
+			d.startOver(ctx, err)
 		}
 	}
+}
+
+// startOver reads again what is in no batch in flight.
+func (d *Delivery) startOver(ctx context.Context, err error) {
+	d.Logger.Error("Cutting batches failed; trying again.", "position", d.cutting.at.String(), "error", err)
+	var full *errBuffer
+	if errors.As(err, &full) {
+		d.makeRoom(full.at)
+	}
+	d.mu.Lock()
+	next := d.next // the open batch is read again from its first record
+	d.mu.Unlock()
+	d.rewind(next)
+	d.pause(ctx, readAgain)
 }
 
 // rewind makes the position the next one to be looked at, with no batch open before it.
@@ -78,6 +91,16 @@ func (d *Delivery) rewind(p record.Position) {
 	c.reader = d.Log.Read(p.Block)
 	c.at = p
 	d.closeBatch()
+	d.leave()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	spans := slices.Clone(d.spans)
+	for _, f := range d.flights {
+		if f.stored != nil {
+			spans = append(spans, f.stored.span)
+		}
+	}
+	d.past = newHistory(spans)
 }
 
 // closeBatch forgets the open batch.
@@ -87,24 +110,54 @@ func (d *Delivery) closeBatch() {
 	d.cutting.since.Store(0)
 }
 
-// cutBlock goes over one block's records. It ends early when a command moved the reading back.
+// takeBlock goes over one block's records: it cuts batches of them as they are, or processes them, as the version of the
+// document in force at each says. It ends early when a command moved the reading back.
+func (d *Delivery) takeBlock(ctx context.Context, senders *task.Group, entry log.Entry) error {
+	c := &d.cutting
+	if c.at.Block < entry.Number {
+		c.at = record.Position{Block: entry.Number}
+	}
+	for c.at.Block == entry.Number {
+		processed, err := d.enter(ctx, senders)
+		if err != nil {
+			return err
+		}
+		if processed {
+			err = d.processBlock(ctx, senders, entry)
+		} else {
+			err = d.cutBlock(ctx, senders, entry)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// passOver goes on behind a block that cannot be unpacked.
+func (d *Delivery) passOver(entry log.Entry, err error) error {
+	if !errors.Is(err, block.ErrCorrupt) {
+		return fmt.Errorf("unpack block %d: %w", entry.Number, err)
+	}
+	records, _, _, _ := block.Describe(entry.Body)
+	d.Observer.Lost(records)
+	d.Logger.Error("A block of the log cannot be unpacked and is passed over.", "block", entry.Number, "error", err)
+	d.cutting.at = record.Position{Block: entry.Number + 1}
+	return nil
+}
+
+// cutBlock cuts batches of one block's records, up to its end or to where records are to be processed.
 func (d *Delivery) cutBlock(ctx context.Context, senders *task.Group, entry log.Entry) error {
 	c := &d.cutting
-	from := 0
-	if entry.Number == c.at.Block {
-		from = int(c.at.Index)
-	}
-	if err := c.block.UnpackLengths(entry.Body, d.Keys); errors.Is(err, block.ErrCorrupt) {
-		records, _, _, _ := block.Describe(entry.Body)
-		d.Observer.Lost(records)
-		d.Logger.Error("A block of the log cannot be unpacked and is passed over.", "block", entry.Number, "error", err)
-		c.at = record.Position{Block: entry.Number + 1}
-		return nil
-	} else if err != nil {
-		return fmt.Errorf("unpack block %d: %w", entry.Number, err)
+	from := int(c.at.Index)
+	if err := c.block.UnpackLengths(entry.Body, d.Keys); err != nil {
+		return d.passOver(entry, err)
 	}
 	for count := c.block.Count(); from < count; {
 		c.at = record.Position{Block: entry.Number, Index: uint32(from)}
+		if !c.cutter.Open() && d.processes(c.at) {
+			return nil
+		}
 		boundary, bounded := d.begin(c.at)
 		limit := count
 		if bounded && boundary.Block <= entry.Number {
@@ -122,10 +175,11 @@ func (d *Delivery) cutBlock(ctx context.Context, senders *task.Group, entry log.
 		}
 		if from < count || c.cutter.Full() {
 			if moved := d.dispatch(ctx, senders); moved {
-				return nil
+				return errMoved
 			}
 		}
 	}
+	c.at = record.Position{Block: entry.Number + 1}
 	return nil
 }
 
@@ -157,6 +211,9 @@ func (d *Delivery) idle(ctx context.Context, senders *task.Group, end uint64) er
 	if c.at.Block < end {
 		c.at = record.Position{Block: end} // what was passed over is not coming any more
 	}
+	if c.lines != nil {
+		return d.idleProcessing(ctx, senders)
+	}
 	if !c.cutter.Open() {
 		d.reached(c.at)
 		return d.wait(ctx, time.Time{})
@@ -186,7 +243,10 @@ func (d *Delivery) idle(ctx context.Context, senders *task.Group, end uint64) er
 }
 
 // wait returns when a block can be read, after a command, at the time due unless it is zero, or when ctx ends.
-func (d *Delivery) wait(ctx context.Context, due time.Time) error {
+func (d *Delivery) wait(ctx context.Context, due time.Time) error { return d.waitFor(ctx, due, nil) }
+
+// waitFor is wait, and returns also when done is closed.
+func (d *Delivery) waitFor(ctx context.Context, due time.Time, done <-chan struct{}) error {
 	var alarm <-chan time.Time
 	if !due.IsZero() {
 		timer := time.NewTimer(time.Until(due))
@@ -200,6 +260,7 @@ func (d *Delivery) wait(ctx context.Context, due time.Time) error {
 	case <-d.moved:
 		d.moveRefused(ctx)
 	case <-alarm:
+	case <-done:
 	case <-ctx.Done():
 	}
 	return nil
@@ -208,8 +269,17 @@ func (d *Delivery) wait(ctx context.Context, due time.Time) error {
 // dispatch cuts the open batch and sends it as soon as there is a slot. It reports whether a command moved the reading
 // back meanwhile; then the batch is not sent, since it will be cut anew.
 func (d *Delivery) dispatch(ctx context.Context, senders *task.Group) (moved bool) {
-	c := &d.cutting
-	b := c.cutter.Cut()
+	b := d.cutting.cutter.Cut()
+	if d.awaitSlot(ctx) {
+		return true
+	}
+	d.send(senders, b)
+	d.closeBatch()
+	return false
+}
+
+// awaitSlot takes a slot for a batch. It reports whether a command moved the reading back meanwhile, or ctx ended.
+func (d *Delivery) awaitSlot(ctx context.Context) (moved bool) {
 	for {
 		slots := d.slots
 		if d.farAhead() {
@@ -217,8 +287,6 @@ func (d *Delivery) dispatch(ctx context.Context, senders *task.Group) (moved boo
 		}
 		select {
 		case slots <- struct{}{}:
-			d.send(senders, b)
-			d.closeBatch()
 			return false
 		case <-d.moved:
 			if d.moveRefused(ctx) {
@@ -242,7 +310,7 @@ const aheadMax = 1000
 func (d *Delivery) farAhead() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(d.flights) >= aheadMax || len(d.sent) >= aheadMax
+	return len(d.flights) >= aheadMax || len(d.sent) >= aheadMax || len(d.spans) >= 2*spansMax
 }
 
 // reached notes that everything before p is delivered, if nothing is in flight: p is where the reading stands while no

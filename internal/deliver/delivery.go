@@ -21,6 +21,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,6 +29,8 @@ import (
 	"firehose/internal/block"
 	"firehose/internal/destination"
 	"firehose/internal/log"
+	"firehose/internal/process"
+	"firehose/internal/process/lambda"
 	"firehose/internal/record"
 	"firehose/internal/task"
 )
@@ -36,6 +39,28 @@ import (
 type Plan struct {
 	Limits      batch.Limits
 	Destination destination.Destination
+
+	Process  process.Config // the zero value delivers records as they are
+	Function Function       // that Process.Lambda names; nil without
+	Keys     Keys           // of Process.Partition's query; nil without
+	Active   int            // partitions that may be open at once; 0 without dynamic partitioning
+	Rejects  bool           // the destination's encoder may refuse records
+}
+
+// processes says whether something is done to records between the log and the destination's encoder, or whether the
+// encoder itself may refuse some: then they need more than their bytes.
+func (p Plan) processes() bool { return p.Rejects || !p.Process.None() }
+
+// Function transforms records.
+type Function interface {
+	// Call returns one result for each record, in their order. An error means that ctx has ended.
+	Call(ctx context.Context, records []lambda.Record) ([]lambda.Result, error)
+}
+
+// Keys finds the values of a record's partition keys. It is used by one goroutine.
+type Keys interface {
+	// Values appends the values in the order of the prefix. The text of an error is for the error output.
+	Values(ctx context.Context, record []byte, dst []string) ([]string, error)
 }
 
 // Settings is what a delivery is made of.
@@ -69,6 +94,28 @@ type Observer interface {
 
 	// Lost is called for records that the log can no longer give: their block is damaged.
 	Lost(records int)
+
+	// Decompressed is called for each record, of so many bytes, that was to be decompressed.
+	Decompressed(ok bool, size int)
+
+	// Transformed is called after each call of the function.
+	Transformed(t Transformed, took time.Duration)
+
+	// Rejected is called for records that go to the error output.
+	Rejected(kind, code string, records int, size int64)
+
+	// Converted is called for the records of a batch, of so many bytes as they were put, that were written in another format.
+	Converted(records int, size int64)
+
+	// Partitions is called when a partition is opened, or would be: so many are open, and one more is too many.
+	Partitions(open int, exceeded bool)
+}
+
+// Transformed is what became of the records of one call of the function. Bytes are of those that were transformed, as
+// they were put.
+type Transformed struct {
+	Records, Dropped, Failed int
+	Bytes                    int64
 }
 
 // Delivery is one destination of one partition of a stream. Make it with New, then Run it.
@@ -77,6 +124,7 @@ type Delivery struct {
 	start record.Position // the log's end when the delivery was made; batches before it may have been sent in an earlier life
 
 	cutting  cutting       // owned by the cutting goroutine
+	past     history       // of processed records that were read before; owned by the cutting goroutine
 	commands chan command  // for the cutting goroutine, which takes them wherever it waits
 	slots    Slots         // one for each batch in flight
 	moved    chan struct{} // tells the cutting goroutine that a try has ended or that a state was saved
@@ -91,6 +139,8 @@ type Delivery struct {
 	plans   map[int]Plan    // by version
 	flights []*flight       // in the order of their records
 	next    record.Position // what is before it is delivered or in flight
+	spans   []Span          // of processed records that are delivered above the floor
+	unsaved bool            // spans has some that no state was saved with
 	sent    []Sent          // delivered since the state was last saved
 	changed chan struct{}   // closed and replaced when the saved floor moves
 }
@@ -137,17 +187,22 @@ func (d *Delivery) loadState() error {
 	if err := d.openPlan(d.Version); err != nil {
 		return err
 	}
-	now := Version{From: d.start, Version: d.Version, Limits: d.plans[d.Version].Limits}
+	now := Version{From: d.start, Version: d.Version, Limits: d.plans[d.Version].Limits, Active: d.plans[d.Version].Active}
 	if !found {
 		state = State{Floor: d.start}
 	}
-	if !found || state.latest().Version != now.Version || state.latest().Limits != now.Limits {
+	latest := Version{From: now.From}
+	if found {
+		latest = state.latest()
+		latest.From = now.From
+	}
+	if latest != now {
 		state.change(now)
 		if err := d.Cursor.Save(state, nil, 0); err != nil {
 			return fmt.Errorf("save the delivery's state: %w", err)
 		}
 	}
-	d.state = state
+	d.state, d.spans = state, slices.Clone(state.Spans)
 	for _, v := range state.Versions {
 		if err := d.openPlan(v.Version); err != nil {
 			return err
@@ -178,6 +233,7 @@ func (d *Delivery) Run(ctx, abort context.Context) error {
 	senders := task.NewGroup(abort)
 
 	d.cutBatches(ctx, senders)
+	d.leave()
 	close(d.ending)
 	senders.Wait()
 	keeping.Stop()
@@ -215,8 +271,8 @@ func (d *Delivery) Status() Status {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := Status{Floor: d.state.Floor, Version: d.state.latest().Version, InFlight: len(d.flights), Oldest: d.cutting.openSince()}
-	for i, f := range d.flights {
-		if i == 0 {
+	for _, f := range d.flights {
+		if s.Oldest.IsZero() || f.Time.Before(s.Oldest) {
 			s.Oldest = f.Time
 		}
 		if s.Problem == nil {
@@ -243,7 +299,7 @@ func (f *flight) problemLocked() *Problem {
 
 // Place is where a record stands on its way to the destination.
 type Place struct {
-	State string // "open": in no batch that is cut; "in flight"; "delivered"; "unknown": so long ago that it is forgotten
+	State string // "open": in no batch that is cut; "processed": in one of several that are open or in flight; "in flight"; "delivered"; "unknown": so long ago that it is forgotten
 	Head  batch.Head
 	Name  string // address of what becomes or became of the batch; empty while open
 }
@@ -273,6 +329,9 @@ func (d *Delivery) Locate(p record.Position) (Place, error) {
 func (d *Delivery) locateLocked(p record.Position) (Place, bool) {
 	if !p.Before(d.next) {
 		return Place{State: "open"}, true
+	}
+	if !p.Before(d.floorLocked()) && (len(d.spans) > 0 || slices.ContainsFunc(d.flights, func(f *flight) bool { return f.stored != nil && !f.stored.whole() })) {
+		return Place{State: "processed"}, true
 	}
 	for _, f := range d.flights {
 		if !p.Before(f.First) && p.Before(f.End) {

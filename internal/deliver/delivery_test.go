@@ -24,7 +24,7 @@ type rig struct {
 	*testing.T
 	*world
 	settings settings
-	p        *process
+	p        *life
 }
 
 // newRig calls test in a bubble where time is instant.

@@ -3,6 +3,8 @@ package deliver
 import (
 	"context"
 	"fmt"
+	"slices"
+	"time"
 
 	"firehose/internal/record"
 )
@@ -20,10 +22,13 @@ func signal(c chan<- struct{}) {
 
 // floorLocked returns the position before which everything is delivered.
 func (d *Delivery) floorLocked() record.Position {
-	if len(d.flights) > 0 {
-		return d.flights[0].from
+	floor := d.next
+	for _, f := range d.flights {
+		if f.from.Before(floor) {
+			floor = f.from
+		}
 	}
-	return d.next
+	return floor
 }
 
 // keepFloor saves the floor whenever it has moved. Several moves may become one save.
@@ -36,6 +41,9 @@ func (d *Delivery) keepFloor(ctx context.Context) error {
 		}
 		for try := 1; ; try++ {
 			err := d.saveFloor()
+			if err == nil && d.spanned() {
+				d.pause(ctx, spansSave)
+			}
 			if err == nil || ctx.Err() != nil {
 				break // Run makes the last save
 			}
@@ -49,6 +57,17 @@ func (d *Delivery) keepFloor(ctx context.Context) error {
 	}
 }
 
+// spansSave is the least time between two saves of a state that has many parts. What is delivered meanwhile is delivered
+// again after a crash, under the same names.
+const spansSave = 250 * time.Millisecond
+
+// spanned says whether batches are delivered above the floor.
+func (d *Delivery) spanned() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.spans) > 0
+}
+
 // saveFloor saves the floor and then lets the log release what lies below.
 func (d *Delivery) saveFloor() error {
 	moved := false
@@ -58,13 +77,14 @@ func (d *Delivery) saveFloor() error {
 		if moved {
 			s.raise(floor)
 		}
-		return moved
+		return moved || d.unsaved
 	})
 	if err != nil || !moved {
 		return err
 	}
 	d.mu.Lock()
 	floor := d.state.Floor
+	d.spans = slices.DeleteFunc(d.spans, func(s Span) bool { return s.over(floor) })
 	d.dropPlansLocked()
 	close(d.changed)
 	d.changed = make(chan struct{})
@@ -80,14 +100,21 @@ func (d *Delivery) change(edit func(*State) bool) error {
 	defer d.saving.Unlock()
 	d.mu.Lock()
 	state := d.state.clone()
+	state.Spans = slices.Clone(d.spans)
 	changed := edit(&state)
 	sent := d.sent
+	if changed {
+		d.unsaved = false
+	}
 	d.mu.Unlock()
 	if !changed {
 		return nil
 	}
 	oldest, _ := d.Log.Ends()
 	if err := d.Cursor.Save(state, sent, oldest); err != nil {
+		d.mu.Lock()
+		d.unsaved = len(d.spans) > 0
+		d.mu.Unlock()
 		return fmt.Errorf("save the delivery's state: %w", err)
 	}
 	d.mu.Lock()

@@ -3,12 +3,12 @@ package deliver
 import (
 	"context"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
 	"firehose/internal/batch"
 	"firehose/internal/destination"
+	"firehose/internal/erroroutput"
 	"firehose/internal/record"
 	"firehose/internal/task"
 	"firehose/internal/verdict"
@@ -17,7 +17,8 @@ import (
 // flight is a batch on its way. Its fields below Batch are guarded by Delivery.mu.
 type flight struct {
 	batch.Batch
-	from      record.Position // where the batch before it ends
+	from      record.Position // nothing before it is in the batch or in a later one of the same partition
+	stored    *stored         // what processing made of its records; nil when the log has them
 	done      bool
 	cancelled bool      // it will be cut anew; what the sender still reports does not count
 	trying    bool      // a try is under way
@@ -29,16 +30,29 @@ type flight struct {
 	ended     chan struct{} // closed when the sender has ended
 }
 
-// send starts sending a batch. The caller holds one of d.slots for it.
+// send starts sending a batch of records as the log has them. The caller holds one of d.slots for it.
 func (d *Delivery) send(senders *task.Group, b batch.Batch) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	inForce, _, _ := d.state.version(b.First)
 	b.Version = inForce.Version
-	f := &flight{Batch: b, from: d.next, mayExist: b.First.Before(d.start), ended: make(chan struct{})}
-	d.flights = append(d.flights, f)
+	from := d.next
 	d.next = b.End
-	to := d.plans[b.Version].Destination
+	d.sendLocked(senders, &flight{Batch: b, from: from})
+}
+
+// sendStored starts sending a batch of processed records. The caller holds one of d.slots for it.
+func (d *Delivery) sendStored(senders *task.Group, b *openBatch, until Point) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	span := Span{lane: b.lane, First: b.first(), End: b.end, Until: until}
+	d.sendLocked(senders, &flight{Batch: b.cut(), from: b.head.First, stored: &stored{buffer: b.buffer, span: span}})
+}
+
+func (d *Delivery) sendLocked(senders *task.Group, f *flight) {
+	f.mayExist, f.ended = f.First.Before(d.start), make(chan struct{})
+	d.flights = append(d.flights, f)
+	to := d.plans[f.Version].Destination
 	ctx, stop := context.WithCancel(senders.Context())
 	f.stop = stop
 	senders.Go("send a batch", func(context.Context) error {
@@ -53,34 +67,71 @@ func (d *Delivery) send(senders *task.Group, b batch.Batch) {
 // deliver tries until the batch is delivered, or ctx ends.
 func (d *Delivery) deliver(ctx context.Context, f *flight, to destination.Destination) bool {
 	began := time.Now()
-	var body *batch.Spool // kept from try to try, unless the set-up is broken: that may take long, and the log has the records
-	defer func() { closeSpool(body) }()
+	var made parcel // kept from try to try, unless the set-up is broken: that may take long, and its records are kept anyway
+	defer func() { made.close() }()
 	for try := 1; ; try++ {
 		err := error(nil)
-		if body == nil {
-			body, err = d.encode(ctx, f.Batch, to)
-		}
-		if err == nil && body != nil {
-			sent := f.Batch
-			sent.Body = body
-			err = d.try(ctx, f, &sent, to)
+		if !made.ready {
+			made, err = d.encode(ctx, f, to)
 		}
 		if err == nil {
-			d.Observer.Delivered(&f.Batch, sizeOf(body), time.Since(began))
+			err = d.tryParcel(ctx, f, &made, to)
+		}
+		if err == nil {
+			d.Observer.Delivered(&f.Batch, made.size, time.Since(began))
 			return true
 		}
 		if ctx.Err() != nil {
 			return false
 		}
 		if verdict.AsSetUp(err) != nil {
-			closeSpool(body)
-			body = nil
+			made.close()
+			made = parcel{}
 		}
 		d.failed(f, err, try)
 		if ended := d.pause(ctx, d.Retry.Pause(try, err)); ended {
 			return false
 		}
 	}
+}
+
+// parcel is what a destination's encoder made of a batch.
+type parcel struct {
+	ready    bool
+	body     *batch.Spool // nil if there is nothing in it, or when it is delivered
+	rejected *batch.Spool // the error output of records that the encoder refused; nil without any, or when it is delivered
+	size     int64        // of the body
+}
+
+func (p *parcel) close() {
+	closeSpool(p.body)
+	closeSpool(p.rejected)
+	p.body, p.rejected = nil, nil
+}
+
+// tryParcel makes one try with what is not delivered yet. The error output comes last, so that it never stands for a batch
+// that may still be recalled.
+func (d *Delivery) tryParcel(ctx context.Context, f *flight, p *parcel, to destination.Destination) error {
+	hand := func(spool **batch.Spool, failure string) error {
+		if *spool == nil {
+			return nil
+		}
+		sent := f.Batch
+		sent.Body = *spool
+		if failure != "" {
+			sent.Failure = failure
+		}
+		if err := d.try(ctx, f, &sent, to); err != nil {
+			return err
+		}
+		closeSpool(*spool)
+		*spool = nil
+		return nil
+	}
+	if err := hand(&p.body, ""); err != nil {
+		return err
+	}
+	return hand(&p.rejected, erroroutput.Conversion)
 }
 
 // try makes one try. While it lasts, and after an error that leaves it open, the batch may be in place.
@@ -141,63 +192,48 @@ func (d *Delivery) land(f *flight, delivered bool) {
 	defer d.mu.Unlock()
 	defer close(f.ended)
 	defer signal(d.moved)
+	if f.stored != nil {
+		defer f.stored.buffer.Close()
+	}
 	if !delivered || f.cancelled {
 		return
 	}
 	f.done = true
-	d.sent = append(d.sent, Sent{Head: f.Head, End: f.End, Records: f.Records})
+	if f.stored == nil || f.stored.whole() {
+		d.sent = append(d.sent, Sent{Head: f.Head, End: f.End, Records: f.Records})
+	}
+	if f.stored != nil {
+		d.spans, d.unsaved = append(d.spans, f.stored.span), true
+		d.flights = slices.DeleteFunc(d.flights, func(other *flight) bool { return other == f })
+	}
 	for len(d.flights) > 0 && d.flights[0].done {
 		d.flights = slices.Delete(d.flights, 0, 1)
 	}
 	d.floorMoved()
 }
 
-// encode reads a batch's records from the log and encodes them. It returns nil if the log has none of them any more.
-func (d *Delivery) encode(ctx context.Context, b batch.Batch, to destination.Destination) (*batch.Spool, error) {
+// encode encodes a batch's records. The parcel is empty if the log has none of them any more.
+func (d *Delivery) encode(ctx context.Context, f *flight, to destination.Destination) (parcel, error) {
 	select {
 	case d.Encoders <- struct{}{}:
 		defer func() { <-d.Encoders }()
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return parcel{}, context.Cause(ctx)
 	}
-	spool := d.Spools.New()
-	records, err := d.encodeTo(ctx, spool, b, to)
-	if err != nil {
-		closeSpool(spool)
-		return nil, fmt.Errorf("encode batch %v: %w", b.First, err)
+	e := encoding{d: d, f: f, to: to, body: d.Spools.New()}
+	if err := e.run(ctx); err != nil {
+		e.close()
+		return parcel{}, fmt.Errorf("encode batch %v: %w", f.First, err)
 	}
-	if records < b.Records {
-		d.Observer.Lost(b.Records - records)
-		d.Logger.Error("Records of a batch can no longer be read from the log.", "batch", b.First.String(), "lost", b.Records-records)
+	if e.records < f.Records {
+		d.Observer.Lost(f.Records - e.records)
+		d.Logger.Error("Records of a batch can no longer be read from the log.", "batch", f.First.String(), "lost", f.Records-e.records)
 	}
-	if records == 0 {
-		closeSpool(spool)
-		return nil, nil
+	if e.records == e.refused {
+		closeSpool(e.body)
+		e.body = nil
 	}
-	return spool, nil
-}
-
-func (d *Delivery) encodeTo(ctx context.Context, w io.Writer, b batch.Batch, to destination.Destination) (records int, err error) {
-	encoder, err := to.Encoder(b.Head, w)
-	if err != nil {
-		return 0, err
-	}
-	source := d.newSource(b)
-	defer source.close()
-	for ctx.Err() == nil {
-		run, err := source.run()
-		if err == io.EOF {
-			return records, encoder.Close()
-		}
-		if err == nil {
-			err = encoder.Write(run)
-		}
-		if err != nil {
-			return records, err
-		}
-		records += len(run.Ends)
-	}
-	return records, context.Cause(ctx)
+	return parcel{ready: true, body: e.body, rejected: e.rejected, size: sizeOf(e.body)}, nil
 }
 
 func closeSpool(s *batch.Spool) {

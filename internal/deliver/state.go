@@ -11,9 +11,10 @@ import (
 // State is what a delivery must remember to cut the same batches again. It is saved before anything that it explains is
 // delivered, and its floor moves only after everything below is.
 type State struct {
-	Floor    record.Position   `json:"floor"`          // every record before it is delivered (invariant 2)
-	Cuts     []record.Position `json:"cuts,omitempty"` // where a batch ends though the log does not say so; rising, at or above the floor
-	Versions []Version         `json:"versions"`       // of the stream's document, rising; the first is in force at the floor
+	Floor    record.Position   `json:"floor"`           // every record before it is delivered (invariant 2)
+	Cuts     []record.Position `json:"cuts,omitempty"`  // where a batch ends though the log does not say so; rising, at or above the floor
+	Versions []Version         `json:"versions"`        // of the stream's document, rising; the first is in force at the floor
+	Spans    []Span            `json:"spans,omitempty"` // batches of processed records that are delivered though the floor is below their end
 }
 
 // Version says from where on a version of the document is in force. A batch ends where a version begins. Its limits are
@@ -22,6 +23,7 @@ type Version struct {
 	From    record.Position `json:"from"`
 	Version int             `json:"version"`
 	Limits  batch.Limits    `json:"limits"`
+	Active  int             `json:"active,omitempty"` // partitions that may be open at once; 0 without dynamic partitioning
 }
 
 // Sent is a batch that was delivered, for those who ask where a record went.
@@ -48,6 +50,7 @@ type Cursor interface {
 func (s State) clone() State {
 	s.Cuts = slices.Clone(s.Cuts)
 	s.Versions = slices.Clone(s.Versions)
+	s.Spans = slices.Clone(s.Spans)
 	return s
 }
 
@@ -103,4 +106,5 @@ func (s *State) raise(floor record.Position) {
 	for len(s.Versions) > 1 && !floor.Before(s.Versions[1].From) {
 		s.Versions = s.Versions[1:]
 	}
+	s.Spans = slices.DeleteFunc(s.Spans, func(x Span) bool { return x.over(floor) })
 }

@@ -57,8 +57,9 @@ func (w *world) note(format string, args ...any) {
 
 // plan is what a version of the document says.
 type plan struct {
-	limits batch.Limits
-	bucket int
+	limits  batch.Limits
+	bucket  int
+	process processing
 }
 
 // bucketState is what a bucket answers.
@@ -153,29 +154,49 @@ func (w *world) open(version int) (deliver.Plan, error) {
 		return deliver.Plan{}, fmt.Errorf("no version %d", version)
 	}
 	p := w.plans[version-1]
-	return deliver.Plan{Limits: p.limits, Destination: &bucket{world: w, number: p.bucket}}, nil
+	return p.process.apply(w, deliver.Plan{Limits: p.limits, Destination: &bucket{world: w, number: p.bucket, rejects: p.process.rejects}}), nil
 }
 
 // bucket is a destination that keeps bodies as they are.
 type bucket struct {
-	world  *world
-	number int
+	world   *world
+	number  int
+	rejects bool
 }
 
 func (b *bucket) Close() error { return nil }
 
 func (b *bucket) Name(head batch.Head) string {
-	return fmt.Sprintf("%d/v%d/%v", b.number, head.Version, head.First)
+	return fmt.Sprintf("%d/v%d/%v.%d/%s%s", b.number, head.Version, head.First, head.Sub, head.Partition, head.Failure)
 }
 
-func (b *bucket) Encoder(_ batch.Head, w io.Writer) (batch.Encoder, error) {
+func (b *bucket) Encoder(head batch.Head, w io.Writer) (batch.Encoder, error) {
+	switch {
+	case head.Failure != "":
+		return originals{w}, nil
+	case b.rejects:
+		return &fussy{plainEncoder: plainEncoder{w}}, nil
+	}
 	return plainEncoder{w}, nil
 }
 
 type plainEncoder struct{ io.Writer }
 
 func (e plainEncoder) Write(r batch.Records) error {
-	_, err := e.Writer.Write(r.Bytes())
+	for i := range r.Ends {
+		if err := e.line(r.Record(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// line writes a record, which may have lost its line end when it was split.
+func (e plainEncoder) line(text []byte) error {
+	if len(text) > 0 && text[len(text)-1] != '\n' {
+		text = append(bytes.Clone(text), '\n')
+	}
+	_, err := e.Writer.Write(text)
 	return err
 }
 func (plainEncoder) Close() error { return nil }
@@ -253,9 +274,14 @@ func (b *bucket) put(given *batch.Batch, body []byte) error {
 	return nil
 }
 
-// Delivered, Failed and Lost make a world a deliver.Observer.
-func (w *world) Delivered(*batch.Batch, int64, time.Duration) {}
-func (w *world) Failed(error)                                 {}
+// Delivered and the following make a world a deliver.Observer.
+func (w *world) Delivered(*batch.Batch, int64, time.Duration)        {}
+func (w *world) Failed(error)                                        {}
+func (w *world) Decompressed(bool, int)                              {}
+func (w *world) Transformed(deliver.Transformed, time.Duration)      {}
+func (w *world) Rejected(kind, code string, records int, size int64) {}
+func (w *world) Converted(records int, size int64)                   {}
+func (w *world) Partitions(open int, exceeded bool)                  {}
 func (w *world) Lost(n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -283,8 +309,8 @@ func (l busyLog) Tick(ctx context.Context) (time.Time, uint64, error) {
 	return l.Log.Tick(ctx)
 }
 
-// process is one life of a delivery in a world.
-type process struct {
+// life is one life of a delivery in a world.
+type life struct {
 	*world
 	*deliver.Delivery
 	disk   *disktest.FS // before a crash
@@ -307,7 +333,7 @@ type settings struct {
 }
 
 // start begins a life. It returns an error if the process dies, or something fails, before the delivery runs.
-func (w *world) start(t *testing.T, s settings) (*process, error) {
+func (w *world) start(t *testing.T, s settings) (*life, error) {
 	w.mu.Lock()
 	logs := s.logs
 	logs.Dir, logs.FS, logs.FreeMin = "/log", w.disk, -1
@@ -326,7 +352,7 @@ func (w *world) start(t *testing.T, s settings) (*process, error) {
 	w.mu.Lock()
 	w.ends = l.Ends
 	w.mu.Unlock()
-	p := &process{world: w, disk: logs.FS.(*disktest.FS), engine: engine, log: l, recent: block.NewRecent(2000), ended: make(chan error, 1)}
+	p := &life{world: w, disk: logs.FS.(*disktest.FS), engine: engine, log: l, recent: block.NewRecent(2000), ended: make(chan error, 1)}
 	p.Delivery, err = deliver.New(t.Context(), deliver.Settings{
 		Log: busyLog{l, s.intrude, s.slow}, Cursor: w, Open: w.open, Version: version,
 		InFlight: s.inFlight, Encoders: make(deliver.Slots, s.encoders), Spools: s.spools,
@@ -346,7 +372,7 @@ func (w *world) start(t *testing.T, s settings) (*process, error) {
 }
 
 // end ends a life: at once, or after what is being tried is finished or patience is over.
-func (p *process) end(t *testing.T, patience time.Duration) {
+func (p *life) end(t *testing.T, patience time.Duration) {
 	p.stop()
 	timer := time.AfterFunc(patience, p.abort)
 	err := <-p.ended

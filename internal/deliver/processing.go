@@ -1,0 +1,247 @@
+package deliver
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"firehose/internal/log"
+	"firehose/internal/record"
+	"firehose/internal/task"
+)
+
+// processes says whether records at a position are processed before they are delivered.
+func (d *Delivery) processes(p record.Position) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	version, _, _ := d.state.version(p)
+	return d.plans[version.Version].processes()
+}
+
+// enter readies the delivery for the record at c.at: it ends the segment that ends there, and begins the next. It reports
+// whether the record is to be processed. Batches of processed records and of others are never in flight together.
+func (d *Delivery) enter(ctx context.Context, senders *task.Group) (processed bool, err error) {
+	c := &d.cutting
+	if c.cutter.Open() {
+		return false, nil
+	}
+	if c.lines != nil {
+		if !d.segmentEnds() {
+			return true, nil
+		}
+		if err := c.lines.finish(ctx, c.at); err != nil {
+			return false, err
+		}
+		d.leave()
+		d.reached(c.at)
+	}
+	d.mu.Lock()
+	version, _, _ := d.state.version(c.at)
+	plan := d.plans[version.Version]
+	mixed := false
+	for _, f := range d.flights {
+		mixed = mixed || (f.stored != nil) != plan.processes()
+	}
+	d.mu.Unlock()
+	if mixed {
+		if err := d.awaitLanding(ctx); err != nil {
+			return false, err
+		}
+		return d.enter(ctx, senders)
+	}
+	if plan.processes() {
+		c.lines = d.newPipeline(senders, version, plan, c.at)
+	}
+	return plan.processes(), nil
+}
+
+// segmentEnds says whether every batch must end before c.at.
+func (d *Delivery) segmentEnds() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	boundary, bounded := d.state.boundary(d.cutting.lines.from)
+	return bounded && !d.cutting.at.Before(boundary)
+}
+
+// leave forgets the segment and what is open in it.
+func (d *Delivery) leave() {
+	if d.cutting.lines != nil {
+		d.cutting.lines.discard()
+		d.cutting.lines = nil
+	}
+	d.cutting.inside = false
+	d.cutting.since.Store(0)
+}
+
+// awaitLanding returns when a batch in flight has come down.
+func (d *Delivery) awaitLanding(ctx context.Context) error {
+	for {
+		d.mu.Lock()
+		flying := len(d.flights) > 0
+		d.mu.Unlock()
+		if !flying {
+			return nil
+		}
+		select {
+		case <-d.moved:
+			if d.moveRefused(ctx) {
+				return errMoved
+			}
+		case cmd := <-d.commands:
+			if cmd() {
+				return errMoved
+			}
+		case <-ctx.Done():
+			return errMoved
+		}
+	}
+}
+
+// processBlock brings one block's records on their way, up to its end or to where the segment ends.
+func (d *Delivery) processBlock(ctx context.Context, senders *task.Group, entry log.Entry) error {
+	c := &d.cutting
+	b, recent := d.Recent(entry.Number)
+	if !recent {
+		if err := c.block.Unpack(entry.Body, d.Keys); err != nil {
+			return d.passOver(entry, err)
+		}
+		b = &c.block
+	}
+	c.inside = true
+	defer func() { c.inside = false }()
+	for index := int(c.at.Index); index < b.Count(); index++ {
+		c.at = record.Position{Block: entry.Number, Index: uint32(index)}
+		d.boundOpen(c.at)
+		if d.segmentEnds() {
+			return nil
+		}
+		if err := c.lines.take(ctx, c.at, entry.Time, b.Record(index)); err != nil {
+			return err
+		}
+	}
+	c.at = record.Position{Block: entry.Number + 1}
+	if err := c.lines.landCalls(ctx); err != nil {
+		return err
+	}
+	if !d.segmentEnds() {
+		d.progress()
+	}
+	return nil
+}
+
+// progress notes how far the records are in flight or delivered.
+func (d *Delivery) progress() {
+	c := &d.cutting
+	since := int64(0)
+	if oldest := c.lines.oldest(); !oldest.IsZero() {
+		since = oldest.UnixNano()
+	}
+	c.since.Store(since)
+	d.reached(c.lines.low(c.at))
+}
+
+// idleProcessing is idle while records are processed.
+func (d *Delivery) idleProcessing(ctx context.Context, senders *task.Group) error {
+	c := &d.cutting
+	if d.segmentEnds() {
+		_, err := d.enter(ctx, senders)
+		return err
+	}
+	if err := c.lines.landCalls(ctx); err != nil {
+		return err
+	}
+	d.progress()
+	due := c.lines.due()
+	if due.IsZero() {
+		return d.waitProcessing(ctx, time.Time{})
+	}
+	if c.due.IsZero() || c.dueAt != due || !time.Now().Before(c.due) {
+		now, next, err := d.Log.Tick(ctx)
+		if err != nil {
+			return fmt.Errorf("read the log's time: %w", err)
+		}
+		if next > c.at.Block {
+			return nil
+		}
+		if !now.Before(due) {
+			return c.lines.timePasses(ctx, now, c.at)
+		}
+		c.due, c.dueAt = time.Now().Add(max(due.Sub(now), tickAgain)), due
+	}
+	return d.waitProcessing(ctx, c.due)
+}
+
+// waitProcessing is wait, and returns also when a call of the function has come back.
+func (d *Delivery) waitProcessing(ctx context.Context, due time.Time) error {
+	var back <-chan struct{}
+	if calls := d.cutting.lines.calls; len(calls) > 0 && calls[0].begun {
+		back = calls[0].done
+	}
+	return d.waitFor(ctx, due, back)
+}
+
+// due returns the log time at which something is to be done though nothing arrives; zero when nothing is.
+func (p *pipeline) due() time.Time {
+	if c := p.filling(); c != nil {
+		return p.callDeadline(c)
+	}
+	if b := p.table.oldest(); b != nil && len(p.calls) == 0 {
+		return b.deadline(p.version.Limits)
+	}
+	return time.Time{}
+}
+
+// timePasses does what is due when nothing more arrives before now and at.
+func (p *pipeline) timePasses(ctx context.Context, now time.Time, at record.Position) error {
+	if c := p.filling(); c != nil {
+		if now.Before(p.callDeadline(c)) {
+			return nil
+		}
+		return p.launch(ctx)
+	}
+	if len(p.calls) > 0 {
+		return nil
+	}
+	return p.closeDue(ctx, now, Point{At: at})
+}
+
+// Bounds of what is open: so many batches may be delivered above the floor, which an open batch holds down.
+const spansMax = 4000
+
+// boundOpen ends all open batches at a position when too much is delivered above them.
+func (d *Delivery) boundOpen(at record.Position) {
+	d.mu.Lock()
+	crowded := len(d.spans)+len(d.flights) >= spansMax && d.next.Before(at)
+	d.mu.Unlock()
+	if crowded {
+		d.endBatches(at)
+	}
+}
+
+// makeRoom ends all open batches at a position when the disk has no room to keep them open.
+func (d *Delivery) makeRoom(at record.Position) {
+	d.mu.Lock()
+	worth := d.next.Before(at)
+	d.mu.Unlock()
+	if worth {
+		d.endBatches(at)
+	}
+}
+
+// endBatches has every batch end at a position that no batch has crossed. It does nothing where an earlier life may have
+// cut batches that cross it.
+func (d *Delivery) endBatches(at record.Position) {
+	d.mu.Lock()
+	crossed := at.Before(d.cutLocked())
+	d.mu.Unlock()
+	if crossed {
+		return
+	}
+	err := d.change(func(s *State) bool {
+		s.cut(at, at)
+		return true
+	})
+	if err != nil {
+		d.Logger.Error("Ending the open batches failed.", "position", at.String(), "error", err)
+	}
+}
