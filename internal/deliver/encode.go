@@ -66,7 +66,7 @@ func (e *encoding) close() {
 }
 
 func (e *encoding) run(ctx context.Context) error {
-	encoder, err := e.to.Encoder(e.f.Head, e.body)
+	encoder, err := e.to.Encoder(ctx, e.f.Head, e.body)
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (e *encoding) run(ctx context.Context) error {
 			err = encoder.Write(run)
 		}
 		if err == nil && rejecter != nil {
-			err = e.reject(rejecter.Rejected(), run, feed)
+			err = e.reject(ctx, rejecter.Rejected(), run, feed)
 		}
 		if err != nil {
 			return err
@@ -106,14 +106,14 @@ func (e *encoding) finish(encoder batch.Encoder, converts bool) error {
 }
 
 // reject writes records that the encoder refused to the error output.
-func (e *encoding) reject(refused []batch.Rejected, run batch.Records, feed feed) error {
+func (e *encoding) reject(ctx context.Context, refused []batch.Rejected, run batch.Records, feed feed) error {
 	for _, r := range refused {
 		if e.errors == nil {
 			head := e.f.Head
 			head.Failure = r.Failure.Type
 			e.rejected = e.d.Spools.New()
 			var err error
-			if e.errors, err = e.to.Encoder(head, e.rejected); err != nil {
+			if e.errors, err = e.to.Encoder(ctx, head, e.rejected); err != nil {
 				return err
 			}
 		}

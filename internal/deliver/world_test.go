@@ -167,10 +167,14 @@ type bucket struct {
 func (b *bucket) Close() error { return nil }
 
 func (b *bucket) Name(head batch.Head) string {
-	return fmt.Sprintf("%d/v%d/%v.%d/%s%s", b.number, head.Version, head.First, head.Sub, head.Partition, head.Failure)
+	name := fmt.Sprintf("%d/v%d/%v", b.number, head.Version, head.First)
+	if head.Sub > 0 || head.Partition != "" || head.Failure != "" {
+		name += fmt.Sprintf(".%d/%s%s", head.Sub, head.Partition, head.Failure)
+	}
+	return name
 }
 
-func (b *bucket) Encoder(head batch.Head, w io.Writer) (batch.Encoder, error) {
+func (b *bucket) Encoder(_ context.Context, head batch.Head, w io.Writer) (batch.Encoder, error) {
 	switch {
 	case head.Failure != "":
 		return originals{w}, nil

@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"firehose/internal/batch"
+	"firehose/internal/convert"
 	"firehose/internal/object"
 	"firehose/internal/record"
 )
@@ -15,8 +16,9 @@ import (
 // Destination takes batches.
 type Destination interface {
 	// Encoder begins the body of a batch: what it writes to w is what Deliver finds in the batch's body. The same records
-	// must give the same bytes.
-	Encoder(head batch.Head, w io.Writer) (batch.Encoder, error)
+	// must give the same bytes. For a head with a Failure the records are lines of an error output. Errors are as those of
+	// Deliver.
+	Encoder(ctx context.Context, head batch.Head, w io.Writer) (batch.Encoder, error)
 
 	// Deliver hands over a batch. It is called again with the same batch after an error, and after a crash even when
 	// it had returned nil. Nil means delivered. A *verdict.SetUp error means that nothing can be delivered until somebody
@@ -31,6 +33,11 @@ type Destination interface {
 type Namer interface {
 	// Name returns the address of what becomes of a batch, such as an object's URL.
 	Name(head batch.Head) string
+}
+
+// Rejecter is a destination whose encoders may refuse records: they are batch.Rejecters, except for heads with a Failure.
+type Rejecter interface {
+	Rejects() bool
 }
 
 // Config is a destination as users declare it.
@@ -51,4 +58,5 @@ type Env struct {
 	StreamID record.StreamID // its identity
 	Delivery string          // the delivery's identity within the stream
 	Objects  object.Store    // where objects are put
+	Tables   convert.Tables  // definitions of tables that records are converted to
 }

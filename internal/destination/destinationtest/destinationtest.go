@@ -182,7 +182,7 @@ func (s *suite) encode(h batch.Head, records []string) []byte {
 func (s *suite) encodeIn(h batch.Head, piece int, records []string) []byte {
 	s.Helper()
 	var body bytes.Buffer
-	encoder, err := s.Destination.Encoder(h, &body)
+	encoder, err := s.Destination.Encoder(context.Background(), h, &body)
 	if err != nil {
 		s.Fatalf("encoder: %v", err)
 	}

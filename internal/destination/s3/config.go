@@ -3,20 +3,22 @@
 package s3
 
 import (
+	"firehose/internal/convert"
 	"firehose/internal/destination"
 )
 
 // Config is an S3 destination.
 type Config struct {
-	Bucket      string // the bucket's name
-	Prefix      string // expression text; empty for none
-	ErrorPrefix string // expression text; empty for none
-	Partitioned bool   // Prefix names partition keys, which batches bring
-	Delimiter   bool   // a line feed between records
-	Compression string // UNCOMPRESSED, GZIP, ZIP, Snappy or HADOOP_SNAPPY
-	Extension   string // replaces the compression's own file extension; empty to keep it
-	TimeZone    string // of times in keys; empty for UTC
-	KMSKey      string // ARN of the key for server-side encryption; empty for the bucket's default
+	Bucket      string          // the bucket's name
+	Prefix      string          // expression text; empty for none
+	ErrorPrefix string          // expression text; empty for none
+	Partitioned bool            // Prefix names partition keys, which batches bring
+	Delimiter   bool            // a line feed between records
+	Conversion  *convert.Config // to Parquet or ORC, with Compression UNCOMPRESSED; nil for none
+	Compression string          // UNCOMPRESSED, GZIP, ZIP, Snappy or HADOOP_SNAPPY
+	Extension   string          // replaces the compression's own file extension; empty to keep it
+	TimeZone    string          // of times in keys; empty for UTC
+	KMSKey      string          // ARN of the key for server-side encryption; empty for the bucket's default
 }
 
 var _ destination.Config = Config{}

@@ -24,7 +24,7 @@ func failedOf(t *testing.T, d destination.Destination, failure string, first uin
 	t.Helper()
 	head := batch.Head{First: record.Position{Block: first}, Failure: failure, Time: at, Version: 3}
 	var body bytes.Buffer
-	encoder, err := d.Encoder(head, &body)
+	encoder, err := d.Encoder(t.Context(), head, &body)
 	if err != nil {
 		t.Fatal(err)
 	}

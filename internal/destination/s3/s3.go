@@ -38,8 +38,14 @@ func (c Config) Open(env destination.Env) (destination.Destination, error) {
 	return b, nil
 }
 
-// Encoder begins the body of an object: the records, one after the other, compressed.
-func (b *bucket) Encoder(head batch.Head, w io.Writer) (batch.Encoder, error) {
+// Rejects says whether records may be refused: those that do not fit the table.
+func (b *bucket) Rejects() bool { return b.Conversion != nil }
+
+// Encoder begins the body of an object: a file in the other format, or the records, one after the other, compressed.
+func (b *bucket) Encoder(ctx context.Context, head batch.Head, w io.Writer) (batch.Encoder, error) {
+	if b.Conversion != nil && head.Failure == "" {
+		return b.Conversion.Encoder(ctx, b.env.Tables, w)
+	}
 	body, err := format.NewWriter(b.compression, w, b.unique(head, "entry").String())
 	if err != nil {
 		return nil, err
@@ -114,9 +120,22 @@ func (b *bucket) key(head batch.Head) string {
 		Time:      head.Time,
 		Location:  b.options.Location,
 		Unique:    unique,
-		Extension: objectkey.Extension(b.Compression, b.Extension),
+		Extension: b.extension(head),
 	}
 	return template.Evaluate(values) + name.String()
+}
+
+// extension returns what the object's name ends with. Failed records of a conversion are plain lines without an extension.
+func (b *bucket) extension(head batch.Head) string {
+	switch {
+	case b.Conversion == nil || b.Extension != "" && head.Failure == "":
+		return objectkey.Extension(b.Compression, b.Extension)
+	case head.Failure != "":
+		return ""
+	case b.Conversion.ORC != nil:
+		return ".orc"
+	}
+	return ".parquet"
 }
 
 // keys returns the partition keys of a partition: its values are those of the query's keys and then those of the function's,

@@ -21,6 +21,9 @@ import (
 	"github.com/klauspost/compress/s2"
 
 	"firehose/internal/batch"
+	"firehose/internal/columns/orc"
+	"firehose/internal/columns/parquet"
+	"firehose/internal/convert"
 	"firehose/internal/destination"
 	"firehose/internal/destination/destinationtest"
 	"firehose/internal/object"
@@ -216,6 +219,7 @@ func TestKeysStayTheSame(t *testing.T) {
 		if again := open(t, c, env(&fakeStore{})).(destination.Namer).Name(h); again != name {
 			t.Errorf("the same batch is %s and %s", name, again)
 		}
+		c.Conversion = nil // a pointer
 		fmt.Fprintf(&got, "%+v\n    %s\n", c, name)
 	}
 	f(Config{}, testHead)
@@ -244,6 +248,13 @@ func TestKeysStayTheSame(t *testing.T) {
 	other.Partition = string(batch.JoinPartition(nil, []string{"42", "eu/west", "ios"}))
 	f(Config{Prefix: "c=!{partitionKeyFromQuery:cid}/!{partitionKeyFromLambda:dev}/!{partitionKeyFromQuery:region}/!{timestamp:yyyy}/",
 		ErrorPrefix: "err/!{firehose:error-output-type}/", Partitioned: true}, other)
+
+	other.Partition = ""
+	f(Config{Conversion: &convert.Config{Parquet: &parquet.Options{}}}, other)
+	f(Config{Conversion: &convert.Config{ORC: &orc.Options{}}}, other)
+	f(Config{Conversion: &convert.Config{ORC: &orc.Options{}}, Extension: ".data"}, other)
+	other.Failure = "format-conversion-failed"
+	f(Config{Conversion: &convert.Config{ORC: &orc.Options{}}, Extension: ".data"}, other)
 
 	path := filepath.Join("testdata", "keys.txt")
 	if *update {
@@ -325,7 +336,7 @@ func TestBodiesDoNotFollowFromBlocks(t *testing.T) {
 		d := open(t, Config{Bucket: "b", Compression: compression}, env(&fakeStore{}))
 		encode := func(piece func() int) []byte {
 			var body bytes.Buffer
-			e, err := d.Encoder(testHead, &body)
+			e, err := d.Encoder(t.Context(), testHead, &body)
 			if err != nil {
 				t.Fatal(err)
 			}
