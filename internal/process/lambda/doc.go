@@ -1,2 +1,0 @@
-// Package lambda has records transformed by an AWS Lambda function.
-package lambda
