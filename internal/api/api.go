@@ -4,10 +4,15 @@
 //	POST /v1/streams/{name}:flush   delivers what is open now, and answers when it is delivered
 //	GET  /v1/records?id=ID          says where the record of a RecordId stands
 //
+//	GET  /v1/streams/{name}/errors        lists what could not be processed, output by output
+//	GET  /v1/streams/{name}/errors/{key}  shows the records of one
+//	POST /v1/streams/{name}:redrive       puts them into the stream again
+//
 // With authentication on, requests are signed like those of Amazon's API.
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,9 +22,12 @@ import (
 	"strings"
 
 	"firehose/internal/control"
+	"firehose/internal/ingest"
+	"firehose/internal/object"
 	"firehose/internal/record"
 	"firehose/internal/sigv4"
 	"firehose/internal/stream"
+	"firehose/internal/verdict"
 )
 
 // Streams is what the door needs of whoever keeps the streams.
@@ -27,6 +35,9 @@ type Streams interface {
 	Find(name string) []stream.Key
 	Flush(ctx context.Context, key stream.Key) error
 	Locate(id record.ID) (control.Location, error)
+	ErrorOutputs(ctx context.Context, key stream.Key, f control.ErrorFilter, after control.ErrorPlace, yield func(control.ErrorOutput) bool) error
+	OpenErrorOutput(ctx context.Context, key stream.Key, outputKey string) (control.ErrorOutput, io.ReadCloser, error)
+	Redrive(ctx context.Context, key stream.Key, what control.Redrive, report func(control.RedrivenOutput)) error
 }
 
 // Verifier checks who signed a request.
@@ -50,9 +61,11 @@ func New(streams Streams, verifier Verifier, logger *slog.Logger) *Door {
 func (d *Door) Register(mux *http.ServeMux) {
 	mux.HandleFunc("POST /v1/streams/{action}", d.act)
 	mux.HandleFunc("GET /v1/records", d.locate)
+	mux.HandleFunc("GET /v1/streams/{name}/errors", d.listErrors)
+	mux.HandleFunc("GET /v1/streams/{name}/errors/{key...}", d.showErrors)
 }
 
-// bodyMax is the most that a request's body may have; none needs one.
+// bodyMax is the most that a request's body may have.
 const bodyMax = 64 << 10
 
 // failure is an answer that is not a success.
@@ -64,13 +77,25 @@ type failure struct {
 
 func (f *failure) Error() string { return f.message }
 
-// act does what the path's last part says: NAME:flush.
+// body is what a client gets of it.
+func (f *failure) body() any {
+	return map[string]any{"error": map[string]string{"code": f.code, "message": f.message}}
+}
+
+// act does what the path's last part says: NAME:flush or NAME:redrive.
 func (d *Door) act(w http.ResponseWriter, r *http.Request) {
 	name, action, _ := strings.Cut(r.PathValue("action"), ":")
-	if action != "flush" {
-		d.answer(w, nil, &failure{http.StatusNotFound, "unknown_action", "the path is /v1/streams/NAME:flush"})
-		return
+	switch action {
+	case "flush":
+		d.flush(w, r, name)
+	case "redrive":
+		d.redrive(w, r, name)
+	default:
+		d.answer(w, nil, &failure{http.StatusNotFound, "unknown_action", "the path is /v1/streams/NAME:flush or /v1/streams/NAME:redrive"})
 	}
+}
+
+func (d *Door) flush(w http.ResponseWriter, r *http.Request, name string) {
 	key, err := d.find(r, name)
 	if err == nil {
 		err = d.streams.Flush(r.Context(), key)
@@ -103,13 +128,15 @@ func (d *Door) find(r *http.Request, name string) (stream.Key, error) {
 	return stream.Key{}, &failure{http.StatusConflict, "ambiguous_name", "several accounts or regions have a stream of this name: add ?account=ACCOUNT&region=REGION"}
 }
 
+// identify says who sent a request. It reads the body, which can be read again afterwards.
 func (d *Door) identify(r *http.Request) (sigv4.Identity, error) {
-	if d.verifier == nil {
-		return sigv4.Identity{}, nil
-	}
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, bodyMax))
 	if err != nil {
 		return sigv4.Identity{}, &failure{http.StatusBadRequest, "bad_body", "the body cannot be read: " + err.Error()}
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if d.verifier == nil {
+		return sigv4.Identity{}, nil
 	}
 	return d.verifier.Verify(r, body)
 }
@@ -141,7 +168,7 @@ func (d *Door) answer(w http.ResponseWriter, success any, err error) {
 	if err != nil {
 		f := d.failureOf(err)
 		status = f.status
-		body = map[string]any{"error": map[string]string{"code": f.code, "message": f.message}}
+		body = f.body()
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
@@ -151,6 +178,7 @@ func (d *Door) answer(w http.ResponseWriter, success any, err error) {
 func (d *Door) failureOf(err error) *failure {
 	var known *failure
 	var unsigned *sigv4.Error
+	broken := verdict.AsSetUp(err)
 	switch {
 	case errors.As(err, &known):
 		return known
@@ -160,6 +188,16 @@ func (d *Door) failureOf(err error) *failure {
 		return &failure{http.StatusNotFound, "stream_not_found", "there is no stream of this name in the account and region asked for"}
 	case errors.Is(err, stream.ErrNotActive):
 		return &failure{http.StatusConflict, "stream_not_active", "the stream is not active"}
+	case errors.Is(err, control.ErrNoErrorOutputs):
+		return &failure{http.StatusConflict, "no_error_outputs", err.Error()}
+	case errors.Is(err, control.ErrRedriving):
+		return &failure{http.StatusConflict, "redrive_under_way", "another redrive of the stream is under way: wait until it has ended, or end it"}
+	case errors.Is(err, object.ErrNotFound):
+		return &failure{http.StatusNotFound, "error_output_not_found", err.Error()}
+	case errors.Is(err, ingest.ErrThrottled):
+		return &failure{http.StatusTooManyRequests, "slow_down", "the stream takes no more records for now; try again later"}
+	case broken != nil:
+		return &failure{http.StatusBadGateway, broken.Code, err.Error() + ": " + broken.Fix}
 	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
 		return &failure{http.StatusGatewayTimeout, "not_delivered_yet", "the records are kept, but they are not delivered yet; see /healthz"}
 	}

@@ -19,8 +19,13 @@ import (
 
 // streams are a, in two regions, and b.
 type streams struct {
-	flushed []stream.Key
-	err     error // of Flush
+	flushed  []stream.Key
+	err      error // of Flush, and of what is done with error outputs
+	filter   control.ErrorFilter
+	after    control.ErrorPlace
+	opened   string
+	lines    string // of every error output
+	redriven control.Redrive
 }
 
 var (

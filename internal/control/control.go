@@ -20,11 +20,13 @@ import (
 
 	"firehose/internal/batch"
 	"firehose/internal/block"
+	"firehose/internal/convert"
 	"firehose/internal/deliver"
 	"firehose/internal/ingest"
 	"firehose/internal/log"
 	"firehose/internal/metric"
 	"firehose/internal/object"
+	"firehose/internal/process/lambda"
 	"firehose/internal/record"
 	"firehose/internal/stream"
 	"firehose/internal/task"
@@ -34,8 +36,9 @@ import (
 type Store interface {
 	Streams() ([]stream.Stream, error)
 	SaveStream(stream.Stream) error
-	RemoveStream(stream.Stream) error // its cursors too
+	RemoveStream(stream.Stream) error // its cursors and marks too
 	Cursor(id record.StreamID, delivery string) deliver.Cursor
+	Marks
 }
 
 // Keyring makes and opens the data keys of encrypted streams. The key's ARN is empty for the service's own master key.
@@ -52,6 +55,9 @@ type Settings struct {
 	Store       Store
 	Engine      log.Engine
 	Objects     object.Store
+	Tables      convert.Tables    // of format conversion
+	Functions   *lambda.Functions // that transform records
+	Partitions  int               // of a delivery that may be open at once
 	Keyring     Keyring
 	Spools      *batch.Spools
 	Recent      *block.Recent             // blocks that are not delivered yet, at hand; nil for none
@@ -70,13 +76,14 @@ type Settings struct {
 
 // Diagnostic is a failed try of a delivery, as the Amazon service reports it to CloudWatch Logs.
 type Diagnostic struct {
-	Stream   stream.Key
-	Version  int
-	Target   string // ARN of the destination
-	Code     string
-	Message  string
-	Logging  stream.Logging
-	Occurred time.Time
+	Stream    stream.Key
+	Version   int
+	Target    string // ARN of the destination
+	Code      string
+	Message   string
+	Processor string // ARN of the function, if it is about one
+	Logging   stream.Logging
+	Occurred  time.Time
 }
 
 // Control holds the streams of a node.

@@ -182,7 +182,9 @@ func (p openPlace) Name(h batch.Head) string {
 	return fmt.Sprintf("%s/%s/v%d/%v", p.name, p.owner, h.Version, h.First)
 }
 
-func (p openPlace) Encoder(_ context.Context, _ batch.Head, w io.Writer) (batch.Encoder, error) { return encoder{w}, nil }
+func (p openPlace) Encoder(_ context.Context, _ batch.Head, w io.Writer) (batch.Encoder, error) {
+	return encoder{w}, nil
+}
 
 type encoder struct{ io.Writer }
 

@@ -7,6 +7,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"firehose/internal/batch"
+	"firehose/internal/deliver"
+	"firehose/internal/erroroutput"
 	"firehose/internal/metric"
 	"firehose/internal/verdict"
 )
@@ -22,6 +24,17 @@ type observer struct {
 	lost       prometheus.Counter
 	seconds    prometheus.Observer
 	batchBytes prometheus.Observer
+
+	labels       []string
+	transformed  prometheus.Counter
+	dropped      prometheus.Counter
+	unprocessed  prometheus.Counter
+	processed    prometheus.Counter // bytes
+	callSeconds  prometheus.Observer
+	converted    prometheus.Counter
+	convertBytes prometheus.Counter
+	partitions   prometheus.Gauge
+	extraction   prometheus.Counter
 }
 
 func (r *running) newObserver(d *delivery) *observer {
@@ -36,7 +49,57 @@ func (r *running) newObserver(d *delivery) *observer {
 		lost:       m.LostRecords.WithLabelValues(labels...),
 		seconds:    m.DeliverySeconds.WithLabelValues(d.kind),
 		batchBytes: m.BatchBytes.WithLabelValues(d.kind),
+
+		labels:       labels,
+		transformed:  m.ProcessingRecords.WithLabelValues(append(labels[:5:5], "ok")...),
+		dropped:      m.ProcessingRecords.WithLabelValues(append(labels[:5:5], "dropped")...),
+		unprocessed:  m.ProcessingRecords.WithLabelValues(append(labels[:5:5], "failed")...),
+		processed:    m.ProcessingBytes.WithLabelValues(labels...),
+		callSeconds:  m.ProcessingSeconds.WithLabelValues(labels...),
+		converted:    m.ConvertedRecords.WithLabelValues(labels...),
+		convertBytes: m.ConvertedBytes.WithLabelValues(labels...),
+		partitions:   m.PartitionsOpen.WithLabelValues(labels...),
+		extraction:   m.ExtractionSeconds.WithLabelValues(labels...),
 	}
+}
+
+// Transformed counts what became of the records of a function's call.
+func (o *observer) Transformed(t deliver.Transformed, took time.Duration) {
+	o.transformed.Add(float64(t.Records))
+	o.dropped.Add(float64(t.Dropped))
+	o.unprocessed.Add(float64(t.Failed))
+	o.processed.Add(float64(t.Bytes))
+	o.callSeconds.Observe(took.Seconds())
+}
+
+// Decompressed counts a record that was to be decompressed.
+func (o *observer) Decompressed(ok bool, size int) {
+	result := "ok"
+	if !ok {
+		result = "failed"
+	}
+	o.r.c.Metrics.DecompressedRecords.WithLabelValues(append(o.labels[:5:5], result)...).Inc()
+	o.r.c.Metrics.DecompressedBytes.WithLabelValues(append(o.labels[:5:5], result)...).Add(float64(size))
+}
+
+// Converted counts records that were written in another format.
+func (o *observer) Converted(records int, size int64) {
+	o.converted.Add(float64(records))
+	o.convertBytes.Add(float64(size))
+}
+
+// Partitions shows how many partitions are open, and adds the time that it took to find the keys of records.
+func (o *observer) Partitions(open int, extracting time.Duration) {
+	o.partitions.Set(float64(open))
+	o.extraction.Add(extracting.Seconds())
+}
+
+// Rejected counts records that go to an error output, and passes the failure on to those who asked for diagnostics.
+func (o *observer) Rejected(f erroroutput.Failure, records int, size int64) {
+	labels := append(o.labels[:5:5], f.Type, f.Code)
+	o.r.c.Metrics.ErrorOutputRecords.WithLabelValues(labels...).Add(float64(records))
+	o.r.c.Metrics.ErrorOutputBytes.WithLabelValues(labels...).Add(float64(size))
+	o.diagnose(f.Code, f.Message, f.LambdaARN)
 }
 
 // Delivered counts a delivered batch.
@@ -60,15 +123,19 @@ func (o *observer) Failed(err error) {
 	}
 	key := o.r.key
 	o.r.c.Metrics.DeliveryFailures.WithLabelValues(key.Account, key.Region, key.Name, o.d.id, o.d.kind, code).Inc()
+	if code == "" {
+		code = "InternalError"
+	}
+	o.diagnose(code, err.Error(), "")
+}
+
+func (o *observer) diagnose(code, message, processor string) {
 	logging := o.d.declared.Load().Logging
 	if !logging.Enabled || o.r.c.Diagnose == nil {
 		return
 	}
-	if code == "" {
-		code = "InternalError"
-	}
-	o.r.c.Diagnose(Diagnostic{Stream: key, Version: o.r.declared.Load().Version, Target: o.d.target(), Code: code,
-		Message: err.Error(), Logging: logging, Occurred: time.Now()})
+	o.r.c.Diagnose(Diagnostic{Stream: o.r.key, Version: o.r.declared.Load().Version, Target: o.d.target(), Code: code,
+		Message: message, Processor: processor, Logging: logging, Occurred: time.Now()})
 }
 
 // Deliveries returns what metrics ask for.

@@ -34,6 +34,7 @@ type running struct {
 	gone     bool                          // the deletion is done; guarded by bringing
 	change   task.Turn                     // held by whoever changes the declaration
 	puts     sync.RWMutex                  // held for reading by every put
+	redrive  sync.Mutex                    // held by whoever puts error outputs again
 	drained  bool                          // the deletion has drained, and the deliveries have ended; guarded by bringing
 
 	log     log.Log
@@ -260,12 +261,7 @@ func (r *running) plan(id string, version int) (deliver.Plan, error) {
 		if d.ID != id {
 			continue
 		}
-		to, err := d.Destination.Open(destination.Env{Stream: s.Name, StreamID: s.ID, Delivery: id, Objects: r.c.Objects})
-		if err != nil {
-			return deliver.Plan{}, err
-		}
-		limits := batch.Limits{Size: d.Buffer.Size, Interval: max(d.Buffer.Interval, r.c.IntervalMin), Count: d.Buffer.Count}
-		return deliver.Plan{Limits: limits, Destination: to}, nil
+		return r.c.plan(s, d)
 	}
 	return deliver.Plan{}, fmt.Errorf("stream %s: version %d has no delivery %s", s.Name, version, id)
 }

@@ -15,6 +15,7 @@ type Metrics struct {
 	IncomingBytes    *prometheus.CounterVec
 	IncomingRequests *prometheus.CounterVec
 	ThrottledRecords *prometheus.CounterVec
+	RedrivenRecords  *prometheus.CounterVec
 	Requests         *prometheus.CounterVec   // operation, error
 	RequestSeconds   *prometheus.HistogramVec // operation
 
@@ -26,6 +27,18 @@ type Metrics struct {
 	DeliverySeconds  *prometheus.HistogramVec // destination
 	BatchBytes       *prometheus.HistogramVec // destination
 	LostRecords      *prometheus.CounterVec
+
+	ProcessingRecords   *prometheus.CounterVec // delivery's, and result
+	ProcessingBytes     *prometheus.CounterVec // delivery's
+	ProcessingSeconds   *prometheus.HistogramVec
+	DecompressedRecords *prometheus.CounterVec // delivery's, and result
+	DecompressedBytes   *prometheus.CounterVec
+	ConvertedRecords    *prometheus.CounterVec // delivery's
+	ConvertedBytes      *prometheus.CounterVec
+	PartitionsOpen      *prometheus.GaugeVec
+	ExtractionSeconds   *prometheus.CounterVec
+	ErrorOutputRecords  *prometheus.CounterVec // delivery's, and type and code
+	ErrorOutputBytes    *prometheus.CounterVec
 
 	LogAppendedBytes prometheus.Counter
 	LogTrimmedBytes  prometheus.Counter
@@ -62,6 +75,10 @@ func New(registry prometheus.Registerer) *Metrics {
 	seconds := prometheus.ExponentialBuckets(0.00025, 2, 18) // 0.25 ms to 33 s
 	syncs := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "firehose_log_sync_seconds",
 		Help: "Time that one sync of the log took.", Buckets: seconds})
+	partitions := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "firehose_partitions_open",
+		Help: "Partitions with an open batch (PartitionCount)."}, deliveryLabels)
+	registry.MustRegister(partitions)
+	and := func(more ...string) []string { return append(deliveryLabels[:5:5], more...) }
 	size := prometheus.NewGauge(prometheus.GaugeOpts{Name: "firehose_log_bytes", Help: "Size of all logs on the disk."})
 	registry.MustRegister(syncs, size)
 
@@ -70,6 +87,7 @@ func New(registry prometheus.Registerer) *Metrics {
 		IncomingBytes:    counters("incoming_bytes_total", "Bytes of records that were acknowledged (IncomingBytes).", streamLabels...),
 		IncomingRequests: counters("incoming_put_requests_total", "Put requests of which records were acknowledged (IncomingPutRequests).", streamLabels...),
 		ThrottledRecords: counters("throttled_records_total", "Records that were refused with Slow down (ThrottledRecords).", streamLabels...),
+		RedrivenRecords:  counters("redriven_records_total", "Records of error outputs that were put into their stream again.", streamLabels...),
 		Requests:         counters("api_requests_total", "Answered requests of the Amazon API; error is empty for success.", "operation", "error"),
 		RequestSeconds:   histograms("api_request_seconds", "Time from the request's arrival to its answer (PutRecordBatch.Latency and others).", seconds, "operation"),
 
@@ -77,10 +95,22 @@ func New(registry prometheus.Registerer) *Metrics {
 		DeliveryBytes:    counters("delivery_bytes_total", "Bytes of delivered records as they were put (DeliveryToS3.Bytes).", deliveryLabels...),
 		DeliveryObjBytes: counters("delivery_encoded_bytes_total", "Bytes that were handed to the destination, compressed.", deliveryLabels...),
 		DeliverySuccess:  counters("delivery_batches_total", "Batches that were delivered (DeliveryToS3.Success).", deliveryLabels...),
-		DeliveryFailures: counters("delivery_failures_total", "Tries of a delivery that failed; code names what must be repaired, or is empty.", append(deliveryLabels[:5:5], "code")...),
+		DeliveryFailures: counters("delivery_failures_total", "Tries of a delivery that failed; code names what must be repaired, or is empty.", and("code")...),
 		DeliverySeconds:  histograms("delivery_seconds", "Time from cutting a batch to its delivery, all tries together.", seconds, "destination"),
 		BatchBytes:       histograms("batch_bytes", "Size of delivered batches in bytes of records.", prometheus.ExponentialBuckets(1<<10, 4, 9), "destination"),
 		LostRecords:      counters("lost_records_total", "Records that could not be delivered because their block in the log is damaged.", deliveryLabels...),
+
+		ProcessingRecords:   counters("processing_records_total", "Records that a function was given, by result: ok (SucceedProcessing.Records), dropped, failed.", and("result")...),
+		ProcessingBytes:     counters("processing_bytes_total", "Bytes, as they were put, of records that a function transformed (SucceedProcessing.Bytes).", deliveryLabels...),
+		ProcessingSeconds:   histograms("processing_seconds", "Time of one call of a function with all its attempts (ExecuteProcessing.Duration).", seconds, deliveryLabels...),
+		DecompressedRecords: counters("decompressed_records_total", "Records that were to be decompressed, by result: ok, failed (OutputDecompressedRecords).", and("result")...),
+		DecompressedBytes:   counters("decompressed_bytes_total", "Bytes of these records as they were put (OutputDecompressedBytes).", and("result")...),
+		ConvertedRecords:    counters("converted_records_total", "Records that were written in another format (SucceedConversion.Records).", deliveryLabels...),
+		ConvertedBytes:      counters("converted_bytes_total", "Bytes of these records as they were put (SucceedConversion.Bytes).", deliveryLabels...),
+		PartitionsOpen:      partitions,
+		ExtractionSeconds:   counters("extraction_seconds_total", "Time that queries for partition keys took (JQProcessing.Duration).", deliveryLabels...),
+		ErrorOutputRecords:  counters("error_output_records_total", "Records that went to an error output, by its type and the code of the failure.", and("type", "code")...),
+		ErrorOutputBytes:    counters("error_output_bytes_total", "Bytes of these records as they were put.", and("type", "code")...),
 
 		LogAppendedBytes: counter("log_appended_bytes_total", "Bytes that were appended to logs."),
 		LogTrimmedBytes:  counter("log_trimmed_bytes_total", "Bytes of delivered history that were dropped from logs."),
@@ -96,10 +126,14 @@ func New(registry prometheus.Registerer) *Metrics {
 // ForgetStream drops what was counted for a stream that is deleted.
 func (m *Metrics) ForgetStream(account, region, name string) {
 	labels := prometheus.Labels{"account": account, "region": region, "stream": name}
-	for _, v := range []*prometheus.CounterVec{m.IncomingRecords, m.IncomingBytes, m.IncomingRequests, m.ThrottledRecords,
-		m.DeliveryRecords, m.DeliveryBytes, m.DeliveryObjBytes, m.DeliverySuccess, m.DeliveryFailures, m.LostRecords} {
+	for _, v := range []*prometheus.CounterVec{m.IncomingRecords, m.IncomingBytes, m.IncomingRequests, m.ThrottledRecords, m.RedrivenRecords,
+		m.DeliveryRecords, m.DeliveryBytes, m.DeliveryObjBytes, m.DeliverySuccess, m.DeliveryFailures, m.LostRecords,
+		m.ProcessingRecords, m.ProcessingBytes, m.DecompressedRecords, m.DecompressedBytes, m.ConvertedRecords, m.ConvertedBytes,
+		m.ExtractionSeconds, m.ErrorOutputRecords, m.ErrorOutputBytes} {
 		v.DeletePartialMatch(labels)
 	}
+	m.ProcessingSeconds.DeletePartialMatch(labels)
+	m.PartitionsOpen.DeletePartialMatch(labels)
 }
 
 // Delivery is what is asked for of a delivery when metrics are collected.
