@@ -268,7 +268,9 @@ func TestADividedCallThatFailsInPartKeepsTheRest(t *testing.T) {
 func TestTheLogHearsOfRetriesAndNotOfData(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		f := functionOf(1, func([]byte) ([]byte, error) { return nil, functionFault([]byte(`{"errorType":"E","errorMessage":"secret"}`)) })
+		f := functionOf(1, func([]byte) ([]byte, error) {
+			return nil, functionFault([]byte(`{"errorType":"E","errorMessage":"secret"}`))
+		})
 		f.options.Logger = slog.New(slog.NewTextHandler(&log, nil))
 		call(t, f, recordsOf("secret"))
 		if n := strings.Count(log.String(), "level=WARN"); n != 1 {
