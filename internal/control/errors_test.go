@@ -92,7 +92,7 @@ func (n *errorNode) fail(errorType string, hours, from, to int, more ...string) 
 	}
 	lines = append(lines, strings.Join(more, "")...)
 	var body bytes.Buffer
-	encoder, err := d.Encoder(head, &body)
+	encoder, err := d.Encoder(n.Context(), head, &body)
 	n.check(err)
 	n.check(encoder.Write(batch.Records{Data: lines, Ends: []int{len(lines)}}))
 	n.check(encoder.Close())
