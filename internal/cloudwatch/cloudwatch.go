@@ -42,6 +42,7 @@ type Diagnostic struct {
 	Target    string // ARN or URL of the destination
 	Code      string // such as S3.AccessDenied
 	Message   string // the error; the service's own text stands in its place where it has one for the code
+	Processor string // ARN of the function, if it is about one
 	LogGroup  string
 	LogStream string
 	Occurred  time.Time

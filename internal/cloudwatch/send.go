@@ -120,6 +120,7 @@ type body struct {
 	DeliveryStreamVersionID string `json:"deliveryStreamVersionId"`
 	Message                 string `json:"message"`
 	ErrorCode               string `json:"errorCode"`
+	Processor               string `json:"processor,omitempty"`
 }
 
 func event(d *Diagnostic) types.InputLogEvent {
@@ -132,6 +133,7 @@ func event(d *Diagnostic) types.InputLogEvent {
 		DeliveryStreamVersionID: strconv.Itoa(d.Version),
 		Message:                 message(d),
 		ErrorCode:               d.Code,
+		Processor:               d.Processor,
 	})
 	if err != nil {
 		panic(err) // strings only

@@ -49,6 +49,10 @@ type Config struct {
 	Memory         Memory         `key:"memory"`
 	Delivery       Delivery       `key:"delivery"`
 	Delete         Delete         `key:"delete"`
+	Processing     Processing     `key:"processing"`
+	Lambda         Lambda         `key:"lambda"`
+	Catalog        Catalog        `key:"catalog"`
+	Glue           Glue           `key:"glue"`
 	S3             S3             `key:"s3"`
 	Encryption     Encryption     `key:"encryption"`
 	KMS            KMS            `key:"kms"`
@@ -114,6 +118,30 @@ type Delivery struct {
 // Delete says what becomes of a deleted stream's records.
 type Delete struct {
 	Drain bool `key:"drain" default:"true" help:"Whether a deleted stream delivers what it holds first (true), or discards it as Amazon does (false)."`
+}
+
+// Processing bounds what is done to records on their way.
+type Processing struct {
+	PartitionsMax      int  `key:"partitions_max" default:"500" min:"1" help:"Partitions of a delivery that may be open at once; records of more go to the error output activePartitionExceeded."`
+	CloudWatchLogsOnly bool `key:"cloudwatch_logs_only" default:"false" help:"Refuses puts to streams that decompress, as Amazon refuses all that do not come from CloudWatch Logs."`
+}
+
+// Lambda says how to reach functions.
+type Lambda struct {
+	Endpoint  string            `key:"endpoint" default:"" help:"URL of an AWS Lambda service, or the word aws for Amazon's own, for functions that lambda.functions does not name."`
+	Functions map[string]string `key:"functions" help:"Functions at URLs: from the ARN, the name, or a pattern with *, to the URL of a Lambda runtime interface or of any HTTP function."`
+	Timeout   time.Duration     `key:"timeout" default:"5m5s" min:"1s" help:"Longest time of one try of a call."`
+}
+
+// Catalog is a folder of table definitions for format conversion.
+type Catalog struct {
+	Dir     string        `key:"dir" default:"" help:"Folder of table definitions, database/table.json in the JSON of AWS Glue, for format conversion; empty for none."`
+	Refresh time.Duration `key:"refresh" default:"5m" min:"1s" help:"Age at which the newest definition of a table is asked for again."`
+}
+
+// Glue is the catalogue of tables that the folder does not have.
+type Glue struct {
+	Endpoint string `key:"endpoint" default:"" help:"URL of an AWS Glue service, or the word aws for Amazon's own, for tables that catalog.dir does not have."`
 }
 
 // S3 says how to reach S3 when it is the store. What is empty comes from the AWS SDK's usual places.

@@ -13,10 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"firehose/internal/batch"
 	"firehose/internal/block"
 	"firehose/internal/deliver"
-	"firehose/internal/destination"
 	"firehose/internal/ingest"
 	"firehose/internal/log"
 	"firehose/internal/stream"

@@ -28,6 +28,7 @@ import (
 	"firehose/internal/batch"
 	"firehose/internal/block"
 	"firehose/internal/destination"
+	"firehose/internal/erroroutput"
 	"firehose/internal/log"
 	"firehose/internal/process"
 	"firehose/internal/process/lambda"
@@ -102,13 +103,13 @@ type Observer interface {
 	Transformed(t Transformed, took time.Duration)
 
 	// Rejected is called for records that go to the error output.
-	Rejected(kind, code string, records int, size int64)
+	Rejected(f erroroutput.Failure, records int, size int64)
 
 	// Converted is called for the records of a batch, of so many bytes as they were put, that were written in another format.
 	Converted(records int, size int64)
 
-	// Partitions is called when a partition is opened, or would be: so many are open, and one more is too many.
-	Partitions(open int, exceeded bool)
+	// Partitions is called now and then: so many are open, and it took so long since the last call to find the keys of records.
+	Partitions(open int, extracting time.Duration)
 }
 
 // Transformed is what became of the records of one call of the function. Bytes are of those that were transformed, as

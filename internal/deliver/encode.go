@@ -125,7 +125,7 @@ func (e *encoding) reject(ctx context.Context, refused []batch.Rejected, run bat
 		}
 		e.refused++
 		e.bytes += int64(len(raw))
-		e.d.Observer.Rejected(r.Failure.Type, r.Failure.Code, 1, int64(len(raw)))
+		e.d.Observer.Rejected(r.Failure, 1, int64(len(raw)))
 	}
 	return nil
 }

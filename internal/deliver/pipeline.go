@@ -37,6 +37,8 @@ type pipeline struct {
 	values   []string // scratch
 	line     []byte   // scratch
 	part     []byte   // scratch
+
+	extracting time.Duration // keys, since the observer was last told
 }
 
 // errMoved ends what is being done because a command moved the reading back.
@@ -118,8 +120,11 @@ func (p *pipeline) route(ctx context.Context, it item) error {
 func (p *pipeline) partition(ctx context.Context, it item) (string, *erroroutput.Failure) {
 	p.values = p.values[:0]
 	if p.plan.Keys != nil {
+		began := time.Now()
 		var err error
-		if p.values, err = p.plan.Keys.Values(ctx, it.data, p.values); err != nil {
+		p.values, err = p.plan.Keys.Values(ctx, it.data, p.values)
+		p.extracting += time.Since(began)
+		if err != nil {
 			return "", &erroroutput.Failure{Type: erroroutput.Extraction, Code: "DynamicPartitioning.MetadataExtractionFailed", Message: err.Error(), Attempts: 1}
 		}
 	}
@@ -139,7 +144,7 @@ func (p *pipeline) partition(ctx context.Context, it item) (string, *erroroutput
 func (p *pipeline) fail(ctx context.Context, it item, failure erroroutput.Failure) error {
 	line := erroroutput.Line{Failure: failure, Arrival: it.time, Ended: time.Now(), Raw: it.raw, Sequence: sequence(it.place)}
 	p.line = line.Append(p.line[:0])
-	p.d.Observer.Rejected(failure.Type, failure.Code, 1, int64(len(it.raw)))
+	p.d.Observer.Rejected(failure, 1, int64(len(it.raw)))
 	// The size is that of the record: the line's may differ when the record fails again.
 	return p.put(ctx, lane{Failure: failure.Type}, it, int64(len(it.raw)), p.line)
 }
@@ -192,10 +197,7 @@ func (p *pipeline) exceeded(n lane, at Point) bool {
 	if n.Failure != "" || p.version.Active == 0 {
 		return false
 	}
-	open := p.table.open + p.d.past.open(at)
-	exceeded := open >= p.version.Active
-	p.d.Observer.Partitions(open, exceeded)
-	return exceeded
+	return p.table.open+p.d.past.open(at) >= p.version.Active
 }
 
 // closeDue sends the batches that are due when the log's clock shows now. No record before the point is still to come.

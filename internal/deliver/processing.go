@@ -137,6 +137,10 @@ func (d *Delivery) progress() {
 		since = oldest.UnixNano()
 	}
 	c.since.Store(since)
+	if c.lines.plan.Process.Partition != nil {
+		d.Observer.Partitions(c.lines.table.open, c.lines.extracting)
+		c.lines.extracting = 0
+	}
 	d.reached(c.lines.low(c.at))
 }
 

@@ -19,6 +19,7 @@ import (
 	"firehose/internal/block"
 	"firehose/internal/deliver"
 	"firehose/internal/disk/disktest"
+	"firehose/internal/erroroutput"
 	"firehose/internal/log"
 	"firehose/internal/log/segment"
 	"firehose/internal/record"
@@ -279,13 +280,13 @@ func (b *bucket) put(given *batch.Batch, body []byte) error {
 }
 
 // Delivered and the following make a world a deliver.Observer.
-func (w *world) Delivered(*batch.Batch, int64, time.Duration)        {}
-func (w *world) Failed(error)                                        {}
-func (w *world) Decompressed(bool, int)                              {}
-func (w *world) Transformed(deliver.Transformed, time.Duration)      {}
-func (w *world) Rejected(kind, code string, records int, size int64) {}
-func (w *world) Converted(records int, size int64)                   {}
-func (w *world) Partitions(open int, exceeded bool)                  {}
+func (w *world) Delivered(*batch.Batch, int64, time.Duration)   {}
+func (w *world) Failed(error)                                   {}
+func (w *world) Decompressed(bool, int)                         {}
+func (w *world) Transformed(deliver.Transformed, time.Duration) {}
+func (w *world) Rejected(erroroutput.Failure, int, int64)       {}
+func (w *world) Converted(records int, size int64)              {}
+func (w *world) Partitions(int, time.Duration)                  {}
 func (w *world) Lost(n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -71,6 +71,7 @@ func (s *Server) startDiagnostics(ctx context.Context) (func(control.Diagnostic)
 			Target:    d.Target,
 			Code:      d.Code,
 			Message:   d.Message,
+			Processor: d.Processor,
 			LogGroup:  d.Logging.Group,
 			LogStream: d.Logging.Stream,
 			Occurred:  d.Occurred,

@@ -32,6 +32,7 @@ import (
 	"firehose/internal/block"
 	"firehose/internal/config"
 	"firehose/internal/control"
+	"firehose/internal/convert"
 	"firehose/internal/deliver"
 	"firehose/internal/ingest"
 	"firehose/internal/log/segment"
@@ -126,10 +127,21 @@ func (s *Server) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	functions, err := s.openFunctions(ctx)
+	if err != nil {
+		return err
+	}
+	tables, err := s.openTables()
+	if err != nil {
+		return err
+	}
 	ctl, err := control.Open(context.WithoutCancel(ctx), control.Settings{
 		Store:       db,
 		Engine:      engine,
 		Objects:     objects,
+		Tables:      tables,
+		Functions:   functions,
+		Partitions:  s.config.Processing.PartitionsMax,
 		Keyring:     keyring,
 		Spools:      spools,
 		Recent:      block.NewRecent(int64(s.config.Memory.RecentBytes)),
@@ -151,7 +163,7 @@ func (s *Server) start(ctx context.Context) error {
 	s.stopsWith("streams", ctl.Close)
 	s.registry.MustRegister(metric.Node(ctl.Deliveries))
 	s.control.Store(ctl)
-	s.openDoors(ctl, engine)
+	s.openDoors(ctl, engine, tables)
 	s.logger.Info("Ready.", "address", s.Address(), "took", time.Since(s.started).Round(time.Millisecond).String())
 	return nil
 }
@@ -242,7 +254,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	return all
 }
 
-func (s *Server) openDoors(ctl *control.Control, engine *segment.Engine) {
+func (s *Server) openDoors(ctl *control.Control, engine *segment.Engine, tables convert.Tables) {
 	var verifier *sigv4.Verifier
 	if s.config.Auth.Mode == "sigv4" {
 		verifier = sigv4.New(nil, "firehose", s.accessKeys(), time.Now)
@@ -256,6 +268,9 @@ func (s *Server) openDoors(ctl *control.Control, engine *segment.Engine) {
 		Patience:    s.config.Limits.RequestWait,
 		Logger:      s.logger,
 		Observe:     s.observeRequest,
+		Tables:      tables,
+
+		CloudWatchOnly: s.config.Processing.CloudWatchLogsOnly,
 	}
 	own := api.New(ctl, nil, s.logger)
 	if verifier != nil {
