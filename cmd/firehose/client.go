@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -63,46 +64,101 @@ func parse(flags *flag.FlagSet, args []string, argument string) (string, error) 
 	return given[0], nil
 }
 
-// do sends a request and decodes the answer. It signs the request if there are credentials in the environment.
+// do sends a request and decodes the answer.
 func (c *client) do(ctx context.Context, method, path string, query url.Values, answer any) error {
+	body, err := c.send(ctx, method, path, query, nil)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	text, err := io.ReadAll(body)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, answer)
+}
+
+// lines sends a request, with content as JSON unless it is nil, and calls each with every line of the answer. A line that
+// is an error is returned as one.
+func (c *client) lines(ctx context.Context, method, path string, query url.Values, content any, each func(line []byte) error) error {
+	var text []byte
+	if content != nil {
+		var err error
+		if text, err = json.Marshal(content); err != nil {
+			return err
+		}
+	}
+	body, err := c.send(ctx, method, path, query, text)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	for decoder := json.NewDecoder(body); ; {
+		var line json.RawMessage
+		if err := decoder.Decode(&line); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return c.unanswered(err)
+		}
+		if err := failure(line); err != nil {
+			return err
+		}
+		if err := each(line); err != nil {
+			return err
+		}
+	}
+}
+
+// send sends a request and returns the body of its answer. It signs the request if there are credentials in the
+// environment.
+func (c *client) send(ctx context.Context, method, path string, query url.Values, content []byte) (io.ReadCloser, error) {
 	if c.region != "" {
 		query.Set("region", c.region)
 	}
 	if u, err := url.Parse(c.url); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return fmt.Errorf("--url %q: want an address such as http://127.0.0.1:4573", c.url)
+		return nil, fmt.Errorf("--url %q: want an address such as http://127.0.0.1:4573", c.url)
 	}
-	r, err := http.NewRequestWithContext(ctx, method, c.url+path+"?"+query.Encode(), nil)
+	r, err := http.NewRequestWithContext(ctx, method, c.url+path+"?"+query.Encode(), bytes.NewReader(content))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if key := os.Getenv("AWS_ACCESS_KEY_ID"); key != "" {
-		empty := sha256.Sum256(nil)
+		sum := sha256.Sum256(content)
 		who := aws.Credentials{AccessKeyID: key, SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"), SessionToken: os.Getenv("AWS_SESSION_TOKEN")}
-		err := v4.NewSigner().SignHTTP(ctx, who, r, hex.EncodeToString(empty[:]), "firehose", cmp.Or(c.region, "us-east-1"), time.Now())
+		err := v4.NewSigner().SignHTTP(ctx, who, r, hex.EncodeToString(sum[:]), "firehose", cmp.Or(c.region, "us-east-1"), time.Now())
 		if err != nil {
-			return fmt.Errorf("sign the request: %w", err)
+			return nil, fmt.Errorf("sign the request: %w", err)
 		}
 	}
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return c.unanswered(err)
+		return nil, c.unanswered(err)
+	}
+	if response.StatusCode == http.StatusOK {
+		return response.Body, nil
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if response.StatusCode == http.StatusOK {
-		return json.Unmarshal(body, answer)
+	if err := failure(body); err != nil {
+		return nil, err
 	}
+	line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
+	return nil, fmt.Errorf("%s answered %s: %.200s", c.url, response.Status, line)
+}
+
+// failure returns the error that an answer is, or nil.
+func failure(answer []byte) error {
 	var failed struct {
-		Error struct{ Code, Message string }
+		Error json.RawMessage
 	}
-	if json.Unmarshal(body, &failed) != nil || failed.Error.Message == "" {
-		line, _, _ := strings.Cut(strings.TrimSpace(string(body)), "\n")
-		return fmt.Errorf("%s answered %s: %.200s", c.url, response.Status, line)
+	var said struct{ Code, Message string }
+	if json.Unmarshal(answer, &failed) != nil || json.Unmarshal(failed.Error, &said) != nil || said.Message == "" {
+		return nil
 	}
-	return fmt.Errorf("%s (%s)", failed.Error.Message, failed.Error.Code)
+	return fmt.Errorf("%s (%s)", said.Message, said.Code)
 }
 
 // unanswered says why a request got no answer, and what to look at.

@@ -27,6 +27,7 @@ func commands() []command {
 		{"demo", "Show the whole way once: start, send a sample, deliver it to a folder, check that all is there.", runDemo},
 		{"serve", "Run the service.", runServe},
 		{"flush", "Deliver what a stream holds, now: firehose flush NAME.", runFlush},
+		{"errors", "Look at what could not be processed, and put it again: firehose errors NAME.", runErrors},
 		{"record", "Say where a record stands: firehose record ID.", runRecord},
 		{"schema", "Propose a table for records: firehose schema infer FILE.", runSchema},
 		{"bench", "Measure the service: firehose bench put|e2e|idle|all.", runBench},
