@@ -44,7 +44,7 @@ func (x *Writer) begin() {
 	}
 	x.stripeStatistics = append(x.stripeStatistics, statistics)
 	x.rowsBefore += x.rows
-	x.rows = 0
+	x.rows, x.lookAt = 0, lookMin
 	x.target = x.o.StripeSize
 	if left := x.leftInBlock(); x.o.Padding && left < x.target && float64(left) > x.tolerated() {
 		x.target = left

@@ -65,6 +65,7 @@ type Writer struct {
 	at         int64 // where in the file the next byte goes
 	target     int64 // size of the stripe in work
 	rows       int   // of the stripe
+	lookAt     int   // after which of its rows its size is looked at
 	groupRows  int   // of the row group; 0 if none is open
 	rowsBefore int   // of the stripes before
 
@@ -81,7 +82,7 @@ func NewWriter(w io.Writer, t *columns.Type, o Options) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &Writer{w: w, o: o, typ: t, target: o.StripeSize}
+	x := &Writer{w: w, o: o, typ: t, target: o.StripeSize, lookAt: lookMin}
 	if x.codec, err = newCodec(o.Compression, o.StripeSize, count(t)); err != nil {
 		return nil, err
 	}
@@ -98,8 +99,26 @@ func count(t *columns.Type) int {
 	return n
 }
 
-// pieceRows is after how many rows, at most, the size of the stripe is looked at.
-const pieceRows = 1024
+// The size of the stripe in work is looked at after so many rows, at most and at least.
+const (
+	lookMax = 1024
+	lookMin = 16
+)
+
+// look writes the stripe if it has its size, or else sets after which row to look again: in ever greater steps, but not
+// where the stripe seems to be full. What vectors the rows came in has no say in it.
+func (x *Writer) look() error {
+	size := int64(x.size())
+	if size >= x.target {
+		return x.flush()
+	}
+	step := min(lookMax, int64(x.rows))
+	if size > 0 {
+		step = min(step, (x.target-size)*int64(x.rows)/size)
+	}
+	x.lookAt = x.rows + int(max(lookMin, step))
+	return nil
+}
 
 // Write writes the rows of a vector of the table's type. It keeps nothing of it.
 func (x *Writer) Write(v *columns.Vector) error {
@@ -115,12 +134,12 @@ func (x *Writer) Write(v *columns.Vector) error {
 	for _, c := range x.columns {
 		c.entry, c.value = 0, 0
 	}
-	for done := 0; done < v.Len(); {
-		n := min(v.Len()-done, x.o.RowIndexStride-x.groupRows, pieceRows)
+	for left := v.Len(); left > 0; {
+		n := min(left, x.o.RowIndexStride-x.groupRows, x.lookAt-x.rows)
 		x.piece(v, n)
-		done += n
-		if int64(x.size()) >= x.target {
-			if x.err = x.flush(); x.err != nil {
+		left -= n
+		if x.rows == x.lookAt {
+			if x.err = x.look(); x.err != nil {
 				return x.err
 			}
 		}

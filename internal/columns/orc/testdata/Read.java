@@ -18,8 +18,9 @@ import org.apache.orc.RecordReader;
 import org.apache.orc.TypeDescription;
 
 /**
- * Prints the rows of ORC files as testdata/read.py does, by Apache's Java reader. With --search COLUMN OP TYPE VALUE before
- * the files it prints, for each file, which rows that reader does not skip, as ranges of row numbers; OP is =, < or null.
+ * Prints the rows of ORC files as testdata/read.py does, by Apache's Java reader. With --search COLUMN OP TYPE VALUE,
+ * any number of times, before the files it prints, for each search and file, which rows that reader does not skip, as ranges of
+ * the first column, which must be row numbers; OP is =, < or null.
  * With --seek it reads every row by a seek of its own, in steps backwards through the file.
  */
 public class Read {
@@ -27,9 +28,14 @@ public class Read {
         TimeZone.setDefault(TimeZone.getTimeZone("UTC"));
         Configuration conf = new Configuration();
         if (args[0].equals("--search")) {
-            SearchArgument sarg = argument(args[1], args[2], args[3], args[4]);
-            for (int i = 5; i < args.length; i++) {
-                System.out.println(search(conf, args[i], sarg, args[1]));
+            int files = 0;
+            while (args[files].equals("--search")) {
+                files += 5;
+            }
+            for (int s = 0; s < files; s += 5) {
+                for (int i = files; i < args.length; i++) {
+                    System.out.println(search(conf, args[i], argument(args[s + 1], args[s + 2], args[s + 3], args[s + 4]), args[s + 1]));
+                }
             }
             return;
         }
@@ -204,7 +210,7 @@ public class Read {
         List<String> ranges = new ArrayList<>();
         long begin = -1, end = -1;
         while (rows.nextBatch(batch)) {
-            long at = rows.getRowNumber() - batch.size;
+            long at = ((LongColumnVector) batch.cols[0]).vector[0];
             if (at != end) {
                 if (begin >= 0) {
                     ranges.add(begin + "-" + end);
