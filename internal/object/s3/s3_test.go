@@ -132,6 +132,8 @@ func TestRequests(t *testing.T) {
 		switch query := r.URL.Query(); {
 		case query.Has("uploads") && r.Method == http.MethodGet:
 			fmt.Fprint(w, `<ListMultipartUploadsResult></ListMultipartUploadsResult>`)
+		case query.Has("list-type"):
+			fmt.Fprint(w, `<ListBucketResult></ListBucketResult>`)
 		case query.Has("uploads"):
 			fmt.Fprint(w, `<InitiateMultipartUploadResult><UploadId>id</UploadId></InitiateMultipartUploadResult>`)
 		case query.Has("uploadId") && r.Method == http.MethodPost:
@@ -164,6 +166,17 @@ func TestRequests(t *testing.T) {
 	large.ContentEncoding, large.KMSKey = dressed.ContentEncoding, dressed.KMSKey
 	f("in parts", large, func(o *Options) { o.ACL = "bucket-owner-full-control" })
 	f("in parts, checksums for all", large, func(o *Options) { o.ChecksumAll = true })
+
+	fmt.Fprintln(&got, "# read")
+	reading := open(t, testOptions(server.URL))
+	if err := reading.List(t.Context(), storetest.Bucket, "errors/a b+", "errors/c", func(object.Info) bool { return true }); err != nil {
+		t.Errorf("list: %v", err)
+	}
+	body, err := reading.Get(t.Context(), storetest.Bucket, "errors/a b+/k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body.Close()
 
 	path := filepath.Join("testdata", "requests.txt")
 	if *update {
