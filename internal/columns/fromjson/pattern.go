@@ -157,15 +157,17 @@ func (p pattern) parse(text []byte) (seconds int64, nanos int32, ok bool) {
 
 // parseMillis takes what Hive takes: a fraction of a millisecond counts nothing.
 func parseMillis(text []byte) (seconds int64, nanos int32, ok bool) {
-	whole, _, _ := bytes.Cut(text, []byte{'.'})
 	n, end, err := scanNumber(text, 0, true)
-	if err != nil || end != len(text) || len(whole) == 0 {
-		return 0, 0, false
-	}
-	if n, end, err = scanNumber(whole, 0, true); err != nil || end != len(whole) {
+	if err != nil || end != len(text) {
 		return 0, 0, false
 	}
 	count, ok := n.whole()
+	if !ok && n.count <= countMax && -countMax <= n.exponent && n.exponent < 0 {
+		count, ok = int64(n.digits/powers[-n.exponent].Low), true
+		if n.negative {
+			count = -count
+		}
+	}
 	seconds, rest := floorDivide(count, 1000)
 	return seconds, int32(rest) * 1_000_000, ok
 }

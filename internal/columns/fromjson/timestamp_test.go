@@ -123,6 +123,9 @@ func TestPatternsOfJodaTime(t *testing.T) {
 	f("HH:mm zzz", "07:30 EDT", "1970-01-01T11:30:00")
 	f("HH:mm z", "07:30 CET", "")
 	f("millis", "1", "1970-01-01T00:00:00.001")
+	f("millis", "-1500.9", "1969-12-31T23:59:58.5")
+	f("millis", "1.2345e3", "1970-01-01T00:00:01.234")
+	f("millis", "1e30", "")
 	f("millis", "", "")
 	f("millis", "1x", "")
 }
