@@ -23,6 +23,7 @@ import (
 	"sync"
 	"time"
 
+	"firehose/internal/convert"
 	"firehose/internal/ingest"
 	"firehose/internal/sigv4"
 	"firehose/internal/stream"
@@ -74,6 +75,13 @@ type Options struct {
 	Logger      *slog.Logger      // nil for slog.Default
 	Observe     func(Observation) // called before each answer is written, by several goroutines at once; may be nil
 	Now         func() time.Time  // nil for time.Now
+
+	// Tables is asked whether the table of a format conversion is there when one is declared; nil for no asking.
+	Tables convert.Tables
+
+	// CloudWatchOnly refuses puts to streams that decompress, as Amazon does with all that do not come from CloudWatch
+	// Logs. Nobody can prove here to be CloudWatch Logs, so usually everybody may put what it would send.
+	CloudWatchOnly bool
 }
 
 // Observation is what metrics need to know of an answered request.

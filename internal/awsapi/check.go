@@ -1,7 +1,6 @@
 package awsapi
 
 import (
-	"cmp"
 	"strings"
 
 	"firehose/internal/objectkey"
@@ -26,7 +25,7 @@ func checkS3(stored *extendedS3, given *s3Given, merged *extendedS3) error {
 	if err := checkBackup(stored, given, merged); err != nil {
 		return err
 	}
-	if err := checkPartitioning(stored, given, merged); err != nil {
+	if err := checkPartitioning(stored, merged); err != nil {
 		return err
 	}
 	if err := checkPrefixes(merged); err != nil {
@@ -36,6 +35,9 @@ func checkS3(stored *extendedS3, given *s3Given, merged *extendedS3) error {
 		if err := checkProcessing(stored, given.ProcessingConfiguration, merged); err != nil {
 			return err
 		}
+	}
+	if err := checkPartitionKeys(merged); err != nil {
+		return err
 	}
 	return checkConversion(given, merged)
 }
@@ -82,70 +84,15 @@ func checkBackup(stored *extendedS3, given *s3Given, merged *extendedS3) error {
 	return nil
 }
 
-func checkPartitioning(stored *extendedS3, given *s3Given, merged *extendedS3) error {
-	exists := stored.RoleARN != nil
-	if exists && partitioned(stored) != partitioned(merged) {
-		return invalidArgument("Dynamic Partitioning cannot be enabled or disabled on an existing delivery stream.")
-	}
-	if !partitioned(merged) {
-		return nil
-	}
-	hints := cmp.Or(given.BufferingHints, stored.BufferingHints, &types.BufferingHints{})
-	if aws.ToInt32(hints.SizeInMBs) < largeSizeInMBs {
-		return invalidArgument("BufferingHints.SizeInMBs must be at least %d when Dynamic Partitioning is enabled.", largeSizeInMBs)
-	}
-	if aws.ToInt32(hints.IntervalInSeconds) < longIntervalSeconds {
-		return invalidArgument("BufferingHints.IntervalInSeconds must be at least %d when Dynamic Partitioning is enabled.", longIntervalSeconds)
-	}
-	return nil
-}
-
-// partitioned says whether dynamic partitioning is on.
-func partitioned(d *extendedS3) bool {
-	return aws.ToBool(orZero(d.DynamicPartitioningConfiguration).Enabled)
-}
-
 // checkPrefixes checks the time zone and the prefixes of the destination and of its backup.
 func checkPrefixes(d *extendedS3) error {
-	location, err := objectkey.ParseZone(aws.ToString(d.CustomTimeZone))
-	if err != nil {
-		return invalidArgument("%s", err)
-	}
-	options := objectkey.Options{DynamicPartitioning: partitioned(d), Location: location}
-	if _, _, err := objectkey.Compile(aws.ToString(d.Prefix), aws.ToString(d.ErrorOutputPrefix), options); err != nil {
+	if _, err := compilePrefix(d); err != nil {
 		return invalidArgument("%s", err)
 	}
 	if b := d.S3BackupDescription; b != nil {
 		if _, _, err := objectkey.Compile(aws.ToString(b.Prefix), aws.ToString(b.ErrorOutputPrefix), objectkey.Options{}); err != nil {
 			return invalidArgument("%s", err)
 		}
-	}
-	return nil
-}
-
-// checkConversion checks a conversion that is enabled; a disabled one may be incomplete.
-func checkConversion(given *s3Given, merged *extendedS3) error {
-	c := merged.DataFormatConversionConfiguration
-	if !aws.ToBool(orZero(c).Enabled) {
-		return nil
-	}
-	hints := orZero(given.BufferingHints)
-	input, output := orZero(orZero(c.InputFormatConfiguration).Deserializer), orZero(orZero(c.OutputFormatConfiguration).Serializer)
-	switch {
-	case merged.CompressionFormat != types.CompressionFormatUncompressed:
-		return invalidArgument("The S3 destination's compression format must be set to UNCOMPRESSED when data format conversion is enabled")
-	case hints.SizeInMBs != nil && *hints.SizeInMBs < largeSizeInMBs:
-		return invalidArgument("BufferingHints.SizeInMBs must be at least %d when data format conversion is enabled.", largeSizeInMBs)
-	case c.InputFormatConfiguration == nil:
-		return invalidArgument("InputFormatConfiguration must not be null")
-	case c.OutputFormatConfiguration == nil:
-		return invalidArgument("OutputFormatConfiguration must not be null")
-	case c.SchemaConfiguration == nil:
-		return invalidArgument("SchemaConfiguration must not be null")
-	case output.OrcSerDe != nil && output.ParquetSerDe != nil:
-		return invalidArgument("More than one serializer specified. Only one may be chosen.")
-	case input.HiveJsonSerDe != nil && input.OpenXJsonSerDe != nil:
-		return invalidArgument("More than one deserializer specified. Only one may be chosen.")
 	}
 	return nil
 }

@@ -22,8 +22,10 @@ func checkProcessing(stored *extendedS3, given *types.ProcessingConfiguration, m
 	for _, p := range given.Processors {
 		count[p.Type]++
 	}
-	if count[types.ProcessorTypeLambda] > 1 {
-		return invalidArgument("Cannot have more than 1 Lambda processor.")
+	for _, p := range given.Processors {
+		if count[p.Type] > 1 && p.Type != types.ProcessorTypeAppendDelimiterToRecord { // which means the same twice
+			return invalidArgument("Cannot have more than 1 %s processor.", p.Type)
+		}
 	}
 	for _, p := range given.Processors {
 		if err := checkProcessor(p, partitioned(merged)); err != nil {
@@ -62,6 +64,9 @@ func checkProcessor(p types.Processor, partitioned bool) error {
 		if aws.ToString(parameterValue(p, types.ProcessorParameterNameJsonParsingEngine)) != "JQ-1.6" {
 			return invalidArgument("MetaDataExtraction JSON Parsing Engine has to be one of JQ-1.6")
 		}
+		if aws.ToString(parameterValue(p, types.ProcessorParameterNameMetadataExtractionQuery)) == "" {
+			return invalidArgument("MetadataExtractionQuery is required when MetadataExtraction processor is used.")
+		}
 	case types.ProcessorTypeRecordDeAggregation:
 		return checkDeAggregation(p, partitioned)
 	case types.ProcessorTypeDecompression:
@@ -85,8 +90,12 @@ func checkDeAggregation(p types.Processor, partitioned bool) error {
 	switch aws.ToString(parameterValue(p, types.ProcessorParameterNameSubRecordType)) {
 	case "JSON":
 	case "DELIMITED":
-		if parameterValue(p, types.ProcessorParameterNameDelimiter) == nil {
+		delimiter := parameterValue(p, types.ProcessorParameterNameDelimiter)
+		if delimiter == nil {
 			return invalidArgument("Delimiter should be present for DELIMITED")
+		}
+		if _, err := decodeDelimiter(*delimiter); err != nil {
+			return invalidArgument("Delimiter should be encoded in base64 for DELIMITED")
 		}
 	default:
 		return invalidArgument("SubRecordType has to be one of JSON, DELIMITED")
@@ -100,11 +109,11 @@ func checkLambda(p types.Processor) error {
 	switch {
 	case parameterValue(p, types.ProcessorParameterNameLambdaArn) == nil:
 		return invalidArgument("LambdaArn is required when Lambda processor is used.")
-	case !within(parameterValue(p, types.ProcessorParameterNameLambdaNumberOfRetries), 0, 300):
+	case !wholeWithin(parameterValue(p, types.ProcessorParameterNameLambdaNumberOfRetries), 0, 300):
 		return invalidArgument("Number of retries for lambda must be between 0 and 300.")
 	case !within(size, 0.2, 3):
 		return invalidArgument("BufferSizeInMBs for lambda processor must be between 0.2 and 3.")
-	case !within(interval, 0, 900):
+	case !wholeWithin(interval, 0, 900):
 		return invalidArgument("BufferIntervalInSeconds for lambda processor must be between 0 and 900.")
 	case (size == nil) != (interval == nil):
 		return invalidArgument("Both BufferSizeInMBs and BufferIntervalInSeconds are required to configure buffering for lambda processor.")
@@ -119,4 +128,13 @@ func within(text *string, low, high float64) bool {
 	}
 	f, err := strconv.ParseFloat(*text, 64)
 	return err == nil && low <= f && f <= high
+}
+
+// wholeWithin says whether a text is a whole number within bounds, or absent.
+func wholeWithin(text *string, low, high int) bool {
+	if text == nil {
+		return true
+	}
+	n, err := strconv.Atoi(*text)
+	return err == nil && low <= n && n <= high
 }

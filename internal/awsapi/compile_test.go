@@ -60,8 +60,8 @@ func TestCompileDerivesWhatRuns(t *testing.T) {
 
 func TestCompileRefusesWhatItCannotRun(t *testing.T) {
 	d := newDoor(t)
-	d.create("a", `"ExtendedS3DestinationConfiguration":{`+required+`,"ProcessingConfiguration":{"Enabled":false,"Processors":[`+lambda+`]},
-		"DataFormatConversionConfiguration":{"Enabled":false},"DynamicPartitioningConfiguration":{"Enabled":false}}`)
+	d.create("a", `"ExtendedS3DestinationConfiguration":{`+required+`,"ProcessingConfiguration":{"Enabled":false,"Processors":[`+
+		strings.Replace(lambda, "1.1", "large", 1)+`]},"DataFormatConversionConfiguration":{"Enabled":false},"DynamicPartitioningConfiguration":{"Enabled":false}}`)
 	s, err := d.memory.Get(d.key("a"))
 	must(t, err)
 	refuse := func(document, want string) {
@@ -73,9 +73,9 @@ func TestCompileRefusesWhatItCannotRun(t *testing.T) {
 	enabled := func(member string) string {
 		return strings.Replace(string(s.Document()), `"`+member+`":{"Enabled":false`, `"`+member+`":{"Enabled":true`, 1)
 	}
-	refuse(enabled("ProcessingConfiguration"), "processor type Lambda is not supported")
-	refuse(enabled("DynamicPartitioningConfiguration"), "DynamicPartitioningConfiguration: Enabled true is not supported")
-	refuse(enabled("DataFormatConversionConfiguration"), "DataFormatConversionConfiguration: Enabled true is not supported")
+	refuse(enabled("ProcessingConfiguration"), `read document: processor Lambda: strconv.ParseFloat: parsing "large"`)
+	refuse(enabled("DynamicPartitioningConfiguration"), "S3 Prefix should contain Dynamic Partitioning namespaces")
+	refuse(enabled("DataFormatConversionConfiguration"), "read document: its format conversion is not complete")
 	refuse("", "read document")
 	refuse("{}", "no S3 destination")
 	refuse(strings.Replace(string(s.Document()), `"IntervalInSeconds"`, `"Interval"`, 1), "not complete")

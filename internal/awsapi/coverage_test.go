@@ -22,7 +22,6 @@ const coveragePage = "../../docs/reference/aws-api.md"
 const (
 	honoured  = "honoured"
 	described = "stored and described"
-	disabled  = "stored and described while disabled; refused when enabled"
 	refused   = "refused by name"
 	pointless = "checked; means nothing for one destination, as with Amazon"
 )
@@ -53,23 +52,25 @@ var requests = map[string][]coverage{
 		{"KinesisStreamSourceConfiguration", refused, ""},
 		{"MSKSourceConfiguration", refused, ""},
 		{"DatabaseSourceConfiguration", refused, ""},
-	}, ofPlainS3("S3DestinationConfiguration"), ofExtendedS3("ExtendedS3DestinationConfiguration", "S3BackupConfiguration")),
+	}, ofPlainS3("S3DestinationConfiguration", failedRecords), ofExtendedS3("ExtendedS3DestinationConfiguration", "S3BackupConfiguration")),
 		others("Configuration", "")...),
 	"UpdateDestination": append(slices.Concat([]coverage{
 		{"DeliveryStreamName", honoured, ""},
 		{"CurrentDeliveryStreamVersionId", honoured, ""},
 		{"DestinationId", honoured, "destinationId-000000000001"},
-	}, ofPlainS3("S3DestinationUpdate"), ofExtendedS3("ExtendedS3DestinationUpdate", "S3BackupUpdate")),
+	}, ofPlainS3("S3DestinationUpdate", failedRecords), ofExtendedS3("ExtendedS3DestinationUpdate", "S3BackupUpdate")),
 		others("Update", "or in Amazon's words: the type cannot change")...),
 }
 
-// ofPlainS3 is the coverage of what every S3 destination has.
-func ofPlainS3(path string) []coverage {
+const failedRecords = "where records go that processing fails"
+
+// ofPlainS3 is the coverage of what every S3 destination has; failed says what its ErrorOutputPrefix is for.
+func ofPlainS3(path, failed string) []coverage {
 	return []coverage{
 		{path + ".RoleARN", described, "there are no roles to assume here"},
 		{path + ".BucketARN", honoured, ""},
 		{path + ".Prefix", honoured, ""},
-		{path + ".ErrorOutputPrefix", honoured, "checked now; nothing fails yet that would be written there"},
+		{path + ".ErrorOutputPrefix", honoured, failed},
 		{path + ".BufferingHints", honoured, ""},
 		{path + ".CompressionFormat", honoured, ""},
 		{path + ".EncryptionConfiguration", honoured, "the key goes to the object store"},
@@ -78,14 +79,17 @@ func ofPlainS3(path string) []coverage {
 }
 
 func ofExtendedS3(path, backup string) []coverage {
-	return slices.Concat(ofPlainS3(path), []coverage{
+	const serializer = ".DataFormatConversionConfiguration.OutputFormatConfiguration.Serializer."
+	return slices.Concat(ofPlainS3(path, failedRecords), []coverage{
 		{path + ".FileExtension", honoured, ""},
 		{path + ".CustomTimeZone", honoured, ""},
 		{path + ".S3BackupMode", honoured, "cannot be switched off again"},
-	}, ofPlainS3(path+"."+backup), []coverage{
-		{path + ".ProcessingConfiguration", disabled, ""},
-		{path + ".DataFormatConversionConfiguration", disabled, ""},
-		{path + ".DynamicPartitioningConfiguration", disabled, ""},
+	}, ofPlainS3(path+"."+backup, "a backup has no failed records"), []coverage{
+		{path + ".ProcessingConfiguration", honoured, "but a function's RoleArn, which is described only"},
+		{path + ".DataFormatConversionConfiguration", honoured, "SchemaConfiguration.RoleARN shows in error outputs only"},
+		{path + serializer + "ParquetSerDe.MaxPaddingBytes", described, "aligns with the blocks of HDFS"},
+		{path + ".DynamicPartitioningConfiguration", honoured, "cannot be switched on or off later"},
+		{path + ".DynamicPartitioningConfiguration.RetryOptions", described, "a delivery is tried until it succeeds"},
 	})
 }
 
@@ -172,82 +176,107 @@ func TestRefusedMembersAreRefusedByName(t *testing.T) {
 	same(t, 0, len(d.memory.streams))
 }
 
+// example is a member of an S3 destination in a request: what it looks like, what a request with it has besides, and the
+// request without it that it is compared with.
+type example struct {
+	value  string
+	with   string // members, beside those that every example has
+	beside string // members of the request that it is compared with
+}
+
+const (
+	onHive        = `"InputFormatConfiguration":{"Deserializer":{"HiveJsonSerDe":{}}}`
+	onTable       = `"SchemaConfiguration":{"DatabaseName":"d","RoleARN":"` + testRole + `","TableName":"t"}`
+	onPartitions  = `"BufferingHints":{"SizeInMBs":64,"IntervalInSeconds":60},"Prefix":"!{partitionKeyFromQuery:k}/","ErrorOutputPrefix":"e/",` + onQuery
+	onQuery       = `"ProcessingConfiguration":{"Enabled":true,"Processors":[` + extraction + `]}`
+	extraction    = `{"Parameters":[{"ParameterName":"MetadataExtractionQuery","ParameterValue":"{k:.k}"},{"ParameterName":"JsonParsingEngine","ParameterValue":"JQ-1.6"}],"Type":"MetadataExtraction"}`
+	exampleBackup = `{"RoleARN":"` + testRole + `","BucketARN":"` + testBucket + `"`
+)
+
+// conversionWith is a conversion with a serializer.
+func conversionWith(serializer string) string {
+	return `"DataFormatConversionConfiguration":{"Enabled":true,` + onHive + `,"OutputFormatConfiguration":{"Serializer":{` + serializer + `}},` + onTable + `}`
+}
+
+// examples has one for each member of which the table of coverage speaks.
+func examples() map[string]example {
+	plain := func(value string) example { return example{value: value} }
+	serializer := func(kind, member, value string) example {
+		return example{value, conversionWith(fmt.Sprintf(`%q:{%q:%s}`, kind, member, value)), conversionWith(fmt.Sprintf(`%q:{}`, kind))}
+	}
+	const serializers = "DataFormatConversionConfiguration.OutputFormatConfiguration.Serializer."
+	const conversion = `{"Enabled":true,` + onHive + `,"OutputFormatConfiguration":{"Serializer":{"OrcSerDe":{}}},` +
+		`"SchemaConfiguration":{"CatalogId":"123456789012","DatabaseName":"d","Region":"us-east-1","RoleARN":"` + testRole + `","TableName":"t","VersionId":"7"}}`
+	return map[string]example{
+		"RoleARN":                  plain(`"arn:aws:iam::123456789012:role/other"`),
+		"BucketARN":                plain(`"arn:aws:s3:::other"`),
+		"Prefix":                   plain(`"p/"`),
+		"ErrorOutputPrefix":        plain(`"e/"`),
+		"BufferingHints":           plain(`{"IntervalInSeconds":61,"SizeInMBs":6}`),
+		"CompressionFormat":        plain(`"GZIP"`),
+		"EncryptionConfiguration":  plain(`{"KMSEncryptionConfig":{"AWSKMSKeyARN":"arn:aws:kms:us-east-1:123456789012:key/k"}}`),
+		"CloudWatchLoggingOptions": plain(`{"Enabled":true,"LogGroupName":"g","LogStreamName":"s"}`),
+		"FileExtension":            plain(`".x"`),
+		"CustomTimeZone":           plain(`"Asia/Tokyo"`),
+		"S3BackupMode":             plain(`"Enabled"`),
+
+		"ProcessingConfiguration":                       plain(`{"Enabled":true,"Processors":[{"Parameters":[],"Type":"AppendDelimiterToRecord"}]}`),
+		"DataFormatConversionConfiguration":             {value: conversion, beside: `"BufferingHints":{"SizeInMBs":128,"IntervalInSeconds":300}`},
+		serializers + "ParquetSerDe.MaxPaddingBytes":    serializer("ParquetSerDe", "MaxPaddingBytes", "5"),
+		"DynamicPartitioningConfiguration":              {value: `{"Enabled":true,"RetryOptions":{"DurationInSeconds":300}}`, with: onPartitions},
+		"DynamicPartitioningConfiguration.RetryOptions": {`{"DurationInSeconds":7}`, `"DynamicPartitioningConfiguration":{"Enabled":false,"RetryOptions":{"DurationInSeconds":7}}`, ""},
+	}
+}
+
 // Every member of an S3 destination comes back from DescribeDeliveryStream as it went in; those that are honoured change
 // what runs, and those that are only described do not.
 func TestMembersOfS3DestinationsDoWhatTheirLineSays(t *testing.T) {
 	const path = "ExtendedS3DestinationConfiguration"
-	given := map[string]string{ // a value for each member that differs from its default, and what it needs beside it
-		"RoleARN":                           `"arn:aws:iam::123456789012:role/other"`,
-		"BucketARN":                         `"arn:aws:s3:::other"`,
-		"Prefix":                            `"p/"`,
-		"ErrorOutputPrefix":                 `"e/"`,
-		"BufferingHints":                    `{"IntervalInSeconds":61,"SizeInMBs":6}`,
-		"CompressionFormat":                 `"GZIP"`,
-		"EncryptionConfiguration":           `{"KMSEncryptionConfig":{"AWSKMSKeyARN":"arn:aws:kms:us-east-1:123456789012:key/k"}}`,
-		"CloudWatchLoggingOptions":          `{"Enabled":true,"LogGroupName":"g","LogStreamName":"s"}`,
-		"FileExtension":                     `".x"`,
-		"CustomTimeZone":                    `"Asia/Tokyo"`,
-		"S3BackupMode":                      `"Enabled"`,
-		"ProcessingConfiguration":           `{"Enabled":false,"Processors":[{"Parameters":[],"Type":"AppendDelimiterToRecord"}]}`,
-		"DataFormatConversionConfiguration": `{"Enabled":false,"OutputFormatConfiguration":{"Serializer":{"OrcSerDe":{}}}}`,
-		"DynamicPartitioningConfiguration":  `{"Enabled":false,"RetryOptions":{"DurationInSeconds":7}}`,
-	}
-	enabled := map[string]string{ // what would switch the disabled ones on
-		"ProcessingConfiguration": `{"Enabled":true,"Processors":[{"Type":"AppendDelimiterToRecord"}]}`,
-		"DataFormatConversionConfiguration": `{"Enabled":true,"InputFormatConfiguration":{"Deserializer":{"HiveJsonSerDe":{}}},
-			"OutputFormatConfiguration":{"Serializer":{"OrcSerDe":{}}},"SchemaConfiguration":{"TableName":"t"}}`,
-		"DynamicPartitioningConfiguration": `{"Enabled":true},"BufferingHints":{"SizeInMBs":64,"IntervalInSeconds":60},
-			"Prefix":"!{partitionKeyFromLambda:k}/","ErrorOutputPrefix":"e/"`,
-	}
-	base := map[string]string{"RoleARN": fmt.Sprintf("%q", testRole), "BucketARN": fmt.Sprintf("%q", testBucket)}
-	backup := fmt.Sprintf(`{"RoleARN":%q,"BucketARN":%q}`, testRole, testBucket)
-
 	d := newDoor(t)
-	destination := func(members map[string]string) string {
-		var parts []string
-		for name, value := range members {
-			parts = append(parts, fmt.Sprintf("%q:%s", name, value))
-		}
-		return `"` + path + `":{` + strings.Join(parts, ",") + `}`
-	}
-	with := func(name, value string) map[string]string {
-		return map[string]string{"RoleARN": base["RoleARN"], "BucketARN": base["BucketARN"], "S3BackupConfiguration": backup, name: value}
-	}
-	d.create("base", destination(with("S3BackupMode", `"Disabled"`)))
-	d.create("base-backup", destination(with("S3BackupMode", `"Enabled"`)))
-	check := func(n int, line coverage, name, described, value string, members map[string]string, baseName string) {
+	n := 0
+	create := func(members ...string) string {
 		t.Helper()
-		stream := fmt.Sprintf("s%d", n)
-		d.create(stream, destination(members))
-		same(t, value, d.part(stream, described))
-		changes := !reflect.DeepEqual(d.spec(stream), d.spec(baseName))
-		if changes != (line.state == honoured) {
-			t.Errorf("%s is %s, but changes what runs: %v", line.path, line.state, changes)
-		}
-		if line.state == disabled {
-			refused := destination(with(name, enabled[name]))
-			status, answer := d.post("CreateDeliveryStream", `{"DeliveryStreamName":"new",`+refused+`}`)
-			if status != 400 || !strings.Contains(answer, path+"."+name) || !strings.Contains(answer, "is not supported by this server yet.") {
-				t.Errorf("%s: %d %s", refused, status, answer)
+		n++
+		name := fmt.Sprintf("s%d", n)
+		text := required
+		for _, m := range members {
+			if m != "" {
+				text += "," + m
 			}
 		}
+		if !strings.Contains(text, `"S3BackupConfiguration"`) {
+			text += `,"S3BackupConfiguration":` + exampleBackup + `}`
+		}
+		d.create(name, `"`+path+`":{`+text+`}`)
+		return name
 	}
-	for n, line := range requests["CreateDeliveryStream"] {
+	for _, line := range requests["CreateDeliveryStream"] {
 		name, ok := strings.CutPrefix(line.path, path+".")
 		if !ok {
 			continue
 		}
 		inBackup, isBackup := strings.CutPrefix(name, "S3BackupConfiguration.")
-		value, ok := given[inBackup]
+		e, ok := examples()[inBackup]
+		if !ok {
+			t.Errorf("no example of %s", line.path)
+			continue
+		}
+		member := fmt.Sprintf("%q:%s", inBackup, e.value)
+		var with, without, shown string
 		switch {
-		case !ok:
-			t.Errorf("no value for %s", line.path)
 		case isBackup:
-			members := with("S3BackupMode", `"Enabled"`)
-			members["S3BackupConfiguration"] = strings.TrimSuffix(backup, "}") + fmt.Sprintf(",%q:%s}", inBackup, value)
-			check(n, line, inBackup, "S3BackupDescription."+inBackup, value, members, "base-backup")
+			shown = "S3BackupDescription." + inBackup
+			with = create(`"S3BackupMode":"Enabled"`, `"S3BackupConfiguration":`+exampleBackup+`,`+member+`}`)
+			without = create(`"S3BackupMode":"Enabled"`)
+		case strings.Contains(name, "."):
+			shown, with, without = name, create(e.with), create(e.beside)
 		default:
-			check(n, line, name, name, value, with(name, value), "base")
+			shown, with, without = name, create(member, e.with), create(e.beside)
+		}
+		same(t, e.value, d.part(with, shown))
+		changes := !reflect.DeepEqual(d.spec(with), d.spec(without))
+		if changes != (line.state == honoured) {
+			t.Errorf("%s is %s, but changes what runs: %v", line.path, line.state, changes)
 		}
 	}
 }

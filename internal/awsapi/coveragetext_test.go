@@ -8,8 +8,6 @@ against the published model's constraints, and then it is one of these:
 - **honoured**: it has its effect.
 - **stored and described**: DescribeDeliveryStream shows it; it has no effect here, because it means something only
   inside Amazon's cloud.
-- **stored and described while disabled; refused when enabled**: what a client keeps switched off comes back as it was
-  given; switching it on is refused, because the behaviour is not built.
 - **refused by name**: the request ends with InvalidArgumentException and the text "NAME is not supported by this server
   yet." Amazon's own checks that come earlier are made first.
 
@@ -23,7 +21,10 @@ This page is written by the tests of internal/awsapi from the tables that they h
 - A stream is usable as soon as it is ACTIVE, mostly within milliseconds; CREATING is still answered first.
 - Deleting a stream delivers what is buffered, unless AllowForceDelete or the server's configuration says otherwise.
   Amazon discards it.
-- Role, bucket, key and log group are not looked up when a stream is created, so there are no errors about them.
+- Role, bucket, key, log group and function are not looked up when a stream is created, so there are no errors about them.
+  The table of a format conversion is, in the catalogue that the server's configuration names.
+- Anybody may put to a stream that decompresses what CloudWatch Logs would send, unless the server's configuration asks
+  for Amazon's behaviour, which is to refuse all puts but those of CloudWatch Logs.
 - An update of S3 to Redshift is refused; Amazon's documentation allows it.
 - Request bodies are at most 8 MiB for puts and 1 MiB for all else; a larger one gets HTTP 413
   RequestEntityTooLargeException. Compressed bodies get HTTP 415.

@@ -74,6 +74,9 @@ func (h *Handler) createDeliveryStream(c *call, in *createInput) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := h.checkTable(c.ctx, doc.Destination.ExtendedS3DestinationDescription); err != nil {
+		return nil, err
+	}
 	text, err := marshal(doc)
 	if err != nil {
 		return nil, err
@@ -122,9 +125,6 @@ func (in *createInput) document(key stream.Key) (*document, error) {
 	}
 	if given == nil {
 		return nil, unsupported(destinations[0])
-	}
-	if err := checkBuilt(merged, destinations[0]); err != nil {
-		return nil, err
 	}
 	return &document{Source: in.source(), Destination: types.DestinationDescription{
 		DestinationId:                    aws.String(destinationID),

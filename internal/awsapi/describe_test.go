@@ -84,6 +84,23 @@ func TestDescribeShowsCanonicalForms(t *testing.T) {
 			"InputFormatConfiguration":{"Deserializer":{"OpenXJsonSerDe":{"ColumnToJsonKeyMappings":{"b":"y","a":"x"}}}},
 			"OutputFormatConfiguration":{"Serializer":{"ParquetSerDe":{}}}},
 		"DynamicPartitioningConfiguration":{"Enabled":false}}`)
+	create("processing", `"ExtendedS3DestinationConfiguration":{`+required+`,"BufferingHints":{"SizeInMBs":64,"IntervalInSeconds":60},
+		"Prefix":"c=!{partitionKeyFromQuery:c}/d=!{partitionKeyFromLambda:d}/!{timestamp:yyyy}/","ErrorOutputPrefix":"e/!{firehose:error-output-type}/",
+		"DynamicPartitioningConfiguration":{"Enabled":true},"ProcessingConfiguration":{"Enabled":true,"Processors":[`+
+		processor("RecordDeAggregation", "SubRecordType", "DELIMITED", "Delimiter", "Cg==")+`,`+
+		processor("Lambda", "BufferIntervalInSeconds", "70", "BufferSizeInMBs", "1.1", "LambdaArn", "arn:aws:lambda:us-east-1:123456789012:function:f:$LATEST")+`,`+processor("AppendDelimiterToRecord", "Delimiter", `\n`)+`,`+
+		processor("AppendDelimiterToRecord")+`,`+processor("MetadataExtraction", "JsonParsingEngine", "JQ-1.6", "MetadataExtractionQuery", "{c:.c}")+`]},
+		"S3BackupMode":"Enabled","S3BackupConfiguration":{`+required+`,"Prefix":"raw/"}}`)
+	create("logs", `"ExtendedS3DestinationConfiguration":{`+required+`,"ProcessingConfiguration":{"Enabled":true,"Processors":[`+
+		processor("Decompression")+`,`+processor("CloudWatchLogProcessing", "DataMessageExtraction", "TRUE")+`]}}`)
+	create("parquet", `"ExtendedS3DestinationConfiguration":{`+required+`,"DataFormatConversionConfiguration":{
+		"InputFormatConfiguration":{"Deserializer":{"OpenXJsonSerDe":{"CaseInsensitive":false,"ConvertDotsInJsonKeysToUnderscores":true,"ColumnToJsonKeyMappings":{"ts":"timestamp"}}}},
+		"OutputFormatConfiguration":{"Serializer":{"ParquetSerDe":{"BlockSizeBytes":67108864,"Compression":"GZIP","EnableDictionaryCompression":true,"MaxPaddingBytes":0,"PageSizeBytes":65536,"WriterVersion":"V2"}}},`+onTable+`}}`)
+	create("orc", `"ExtendedS3DestinationConfiguration":{`+required+`,"BufferingHints":{"SizeInMBs":64,"IntervalInSeconds":900},"DataFormatConversionConfiguration":{"Enabled":true,
+		"InputFormatConfiguration":{"Deserializer":{"HiveJsonSerDe":{"TimestampFormats":["millis","yyyy-MM-dd"]}}},
+		"OutputFormatConfiguration":{"Serializer":{"OrcSerDe":{"StripeSizeBytes":8388608,"BlockSizeBytes":67108864,"RowIndexStride":1000,"EnablePadding":true,"PaddingTolerance":0.5,
+			"Compression":"ZLIB","BloomFilterColumns":["a"],"BloomFilterFalsePositiveProbability":0.01,"DictionaryKeyThreshold":0.8,"FormatVersion":"V0_11"}}},
+		"SchemaConfiguration":{"RoleARN":"`+testRole+`","CatalogId":"210987654321","DatabaseName":"d","TableName":"t","Region":"eu-west-1","VersionId":"3"}}}`)
 	create("encrypted", `"ExtendedS3DestinationConfiguration":{`+required+`},
 		"DeliveryStreamEncryptionConfigurationInput":{"KeyType":"CUSTOMER_MANAGED_CMK","KeyARN":"arn:aws:kms:us-east-1:123456789012:key/k"}`)
 }

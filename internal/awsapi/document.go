@@ -55,14 +55,19 @@ func Compile(key stream.Key, text []byte) (stream.Spec, error) {
 		return stream.Spec{}, err
 	}
 	d := doc.Destination.ExtendedS3DestinationDescription
-	if err := checkBuilt(d, "ExtendedS3DestinationDescription"); err != nil {
-		return stream.Spec{}, err
-	}
 	delivery := compileS3(reduced(d))
 	delivery.ID = destinationID
+	if delivery.Process, err = compileProcess(d); err != nil {
+		return stream.Spec{}, fmt.Errorf("read document: %w", err)
+	}
 	config := delivery.Destination.(s3.Config)
 	config.Extension = aws.ToString(d.FileExtension)
 	config.TimeZone = aws.ToString(d.CustomTimeZone)
+	config.Partitioned = partitioned(d)
+	config.Delimiter = runningProcessor(d, types.ProcessorTypeAppendDelimiterToRecord) != nil
+	if config.Conversion, err = compileConversion(d); err != nil {
+		return stream.Spec{}, fmt.Errorf("read document: %w", err)
+	}
 	delivery.Destination = config
 	spec := stream.Spec{Deliveries: []stream.Delivery{delivery}}
 	if d.S3BackupMode == types.S3BackupModeEnabled {

@@ -62,6 +62,11 @@ func notActive(key stream.Key) *Error {
 	return &Error{"ResourceNotFoundException", fmt.Sprintf("Firehose %s is not active in %s account.", key.Name, key.Account)}
 }
 
+func invalidSource(key stream.Key) *Error {
+	return &Error{"InvalidSourceException", fmt.Sprintf(
+		"Put to Firehose failed for AccountId: %s, FirehoseName: %s because the request is not originating from CloudWatch.", key.Account, key.Name)}
+}
+
 func alreadyExists(key stream.Key) *Error {
 	return &Error{"ResourceInUseException", fmt.Sprintf("Firehose %s under accountId %s already exists", key.Name, key.Account)}
 }

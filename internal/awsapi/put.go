@@ -1,12 +1,15 @@
 package awsapi
 
 import (
+	"bytes"
 	"errors"
 	"strconv"
 
 	"firehose/internal/awsapi/model"
 	"firehose/internal/ingest"
 	"firehose/internal/stream"
+
+	"github.com/aws/aws-sdk-go-v2/service/firehose/types"
 )
 
 // The bounds of a put. Those on the number and the size of records are the model's too, which reports them.
@@ -96,6 +99,11 @@ func (h *Handler) batchTooLarge(key stream.Key) error {
 
 // put hands the parsed records over. That none was taken is no error here: the receipt says so.
 func (h *Handler) put(c *call, key stream.Key) (ingest.Receipt, error) {
+	if h.CloudWatchOnly {
+		if err := h.checkOrigin(key); err != nil {
+			return ingest.Receipt{}, err
+		}
+	}
 	records := c.buffers.records
 	receipt, err := h.streams.Put(c.ctx, key, records)
 	switch {
@@ -111,6 +119,24 @@ func (h *Handler) put(c *call, key stream.Key) (ingest.Receipt, error) {
 		c.seen.Put.Bytes -= int64(len(data))
 	}
 	return receipt, nil
+}
+
+// checkOrigin refuses what a stream takes from CloudWatch Logs only.
+func (h *Handler) checkOrigin(key stream.Key) error {
+	s, err := h.streams.Get(key)
+	switch {
+	case err != nil:
+		return err
+	case s.Status != stream.Active:
+		return notActive(key)
+	case !bytes.Contains(s.Document(), []byte(types.ProcessorTypeDecompression)): // nearly always; parsing takes longer
+		return nil
+	}
+	doc, err := parseDocument(s.Document())
+	if err == nil && runningProcessor(doc.Destination.ExtendedS3DestinationDescription, types.ProcessorTypeDecompression) != nil {
+		err = invalidSource(key)
+	}
+	return err
 }
 
 // parsePut reads the body into the buffers' records. What nearly all clients send is read in one pass; anything else,

@@ -178,3 +178,28 @@ func BenchmarkParsePut(b *testing.B) {
 		}
 	})
 }
+
+// Amazon lets nobody but CloudWatch Logs put to a stream that decompresses; here that is a setting.
+func TestPutsToStreamsThatDecompressAreRefusedIfAsked(t *testing.T) {
+	const put = `{"DeliveryStreamName":"a","Record":{"Data":"YQ=="}}`
+	for _, only := range []bool{false, true} {
+		d := newDoor(t, func(o *Options) { o.CloudWatchOnly = only })
+		members := func(enabled bool) string {
+			return fmt.Sprintf(`"ExtendedS3DestinationConfiguration":{%s,"ProcessingConfiguration":{"Enabled":%v,"Processors":[%s]}}`, required, enabled, processor("Decompression"))
+		}
+		d.create("a", members(true))
+		d.create("b", members(false))
+		d.create("c", "")
+		for _, name := range []string{"b", "c"} {
+			d.accept("PutRecord", strings.Replace(put, `"a"`, `"`+name+`"`, 1))
+		}
+		if !only {
+			d.accept("PutRecord", put)
+			continue
+		}
+		const refusal = "Put to Firehose failed for AccountId: 123456789012, FirehoseName: a because the request is not originating from CloudWatch."
+		d.refuse("PutRecord", put, "InvalidSourceException", refusal)
+		d.refuse("PutRecordBatch", `{"DeliveryStreamName":"a","Records":[{"Data":"YQ=="}]}`, "InvalidSourceException", refusal)
+		d.refuse("PutRecord", strings.Replace(put, `"a"`, `"x"`, 1), "ResourceNotFoundException", "Firehose x under account 123456789012 not found.")
+	}
+}

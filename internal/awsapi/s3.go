@@ -72,6 +72,9 @@ func merge(key stream.Key, stored *extendedS3, given *s3Given) *extendedS3 {
 		DynamicPartitioningConfiguration:  mergePartitioning(stored.DynamicPartitioningConfiguration, given.DynamicPartitioningConfiguration),
 	}
 	d.ProcessingConfiguration = mergeProcessing(stored.ProcessingConfiguration, given.ProcessingConfiguration, d.RoleARN)
+	if stored.BufferingHints == nil && !hinted(given.BufferingHints) && converted(d) {
+		d.BufferingHints = &types.BufferingHints{SizeInMBs: aws.Int32(convertedSizeInMBs), IntervalInSeconds: aws.Int32(300)}
+	}
 	if backup := given.backup(); backup != nil {
 		old := stored.S3BackupDescription
 		if old == nil {
@@ -85,7 +88,7 @@ func merge(key stream.Key, stored *extendedS3, given *s3Given) *extendedS3 {
 // mergePlain merges what every S3 destination has.
 func mergePlain(stored, given *plainS3) *plainS3 {
 	hints := given.BufferingHints
-	if hints != nil && hints.SizeInMBs == nil && hints.IntervalInSeconds == nil {
+	if !hinted(hints) {
 		hints = nil
 	}
 	return &plainS3{
@@ -100,6 +103,11 @@ func mergePlain(stored, given *plainS3) *plainS3 {
 			&types.EncryptionConfiguration{NoEncryptionConfig: types.NoEncryptionConfigNoEncryption}),
 		CloudWatchLoggingOptions: mergeLogging(stored.CloudWatchLoggingOptions, given.CloudWatchLoggingOptions),
 	}
+}
+
+// hinted says whether hints hold any.
+func hinted(h *types.BufferingHints) bool {
+	return h != nil && (h.SizeInMBs != nil || h.IntervalInSeconds != nil)
 }
 
 func mergeLogging(stored, given *types.CloudWatchLoggingOptions) *types.CloudWatchLoggingOptions {

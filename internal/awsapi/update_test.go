@@ -172,7 +172,14 @@ func TestUpdateRefusesWhatMayNotChange(t *testing.T) {
 		"A maximum of 5 and a minimum of 1 processor needs to be supplied when processing is enabled.")
 	refuse(``, `"ProcessingConfiguration":{"Enabled":true,"Processors":[{"Type":"Decompression"}]}`,
 		"Enabling source decompression is not supported for existing stream with no Lambda function attached.")
-	refuse(``, `"ProcessingConfiguration":{"Enabled":true,"Processors":[{"Type":"AppendDelimiterToRecord"}]}`,
-		"ExtendedS3DestinationUpdate.ProcessingConfiguration.Processors: processor type AppendDelimiterToRecord is not supported by this server yet.")
+	partitions := `,"DynamicPartitioningConfiguration":{"Enabled":true},` + onPartitions
+	refuse(partitions, `"DynamicPartitioningConfiguration":{"Enabled":false}`, "Dynamic Partitioning cannot be enabled or disabled on an existing delivery stream.")
+	refuse(partitions, `"BufferingHints":{"SizeInMBs":63,"IntervalInSeconds":60}`, "BufferingHints.SizeInMBs must be at least 64 when Dynamic Partitioning is enabled.")
+	refuse(partitions, `"Prefix":"!{partitionKeyFromQuery:k}/!{partitionKeyFromQuery:l}/"`, "S3 Prefix expression can't contain keys that are not present in the MetaDataExtraction JQ Query")
+	refuse(partitions, `"ProcessingConfiguration":{"Enabled":false}`, "S3 Prefix expression can't contain keys that are not present in the MetaDataExtraction JQ Query")
+	refuse(partitions, `"ProcessingConfiguration":{"Processors":[`+strings.ReplaceAll(extraction, ".k", ".k, l:.l")+`]}`,
+		"MetaDataExtraction JQ Query can't contain keys that are not present in the S3 Prefix expression")
+	refuse(`,`+conversionWith(`"OrcSerDe":{}`), `"CompressionFormat":"GZIP"`,
+		uncompressed)
 	refuse(`,"DataFormatConversionConfiguration":{"Enabled":false}`, `"DataFormatConversionConfiguration":{}`, "InputFormatConfiguration must not be null")
 }

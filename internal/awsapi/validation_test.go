@@ -191,15 +191,35 @@ func TestCreateRefusesWhatAmazonRefuses(t *testing.T) {
 	s3(on+`,"BufferingHints":{"SizeInMBs":64,"IntervalInSeconds":60}`, "S3 Prefix should contain Dynamic Partitioning namespaces when Dynamic Partitioning is enabled")
 
 	const conversion = `,"DataFormatConversionConfiguration":`
-	s3(conversion+`{},"CompressionFormat":"GZIP"`, "The S3 destination's compression format must be set to UNCOMPRESSED when data format conversion is enabled")
+	s3(conversion+`{},"CompressionFormat":"GZIP"`, uncompressed)
 	s3(conversion+`{},"BufferingHints":{"SizeInMBs":63,"IntervalInSeconds":60}`, "BufferingHints.SizeInMBs must be at least 64 when data format conversion is enabled.")
 	s3(conversion+`{"Enabled":true}`, "InputFormatConfiguration must not be null")
 	s3(conversion+`{"InputFormatConfiguration":{}}`, "OutputFormatConfiguration must not be null")
 	s3(conversion+`{"InputFormatConfiguration":{},"OutputFormatConfiguration":{}}`, "SchemaConfiguration must not be null")
-	s3(conversion+`{"InputFormatConfiguration":{"Deserializer":{"HiveJsonSerDe":{},"OpenXJsonSerDe":{}}},"OutputFormatConfiguration":{},"SchemaConfiguration":{}}`,
-		"More than one deserializer specified. Only one may be chosen.")
-	s3(conversion+`{"InputFormatConfiguration":{},"OutputFormatConfiguration":{"Serializer":{"OrcSerDe":{},"ParquetSerDe":{}}},"SchemaConfiguration":{}}`,
-		"More than one serializer specified. Only one may be chosen.")
+	complete := func(deserializer, serializer, schema string) string {
+		return conversion + `{"InputFormatConfiguration":{"Deserializer":` + deserializer + `},"OutputFormatConfiguration":{"Serializer":` + serializer + `},"SchemaConfiguration":` + schema + `}`
+	}
+	s3(complete(`{}`, `{}`, `{}`), "Deserializer must not be null")
+	s3(complete(`{"HiveJsonSerDe":{},"OpenXJsonSerDe":{}}`, `{}`, `{}`), "More than one deserializer specified. Only one may be chosen.")
+	s3(complete(`{"HiveJsonSerDe":{}}`, `{}`, `{}`), "Serializer must not be null")
+	s3(complete(`{"HiveJsonSerDe":{}}`, `{"OrcSerDe":{},"ParquetSerDe":{}}`, `{}`), "More than one serializer specified. Only one may be chosen.")
+	s3(complete(`{"HiveJsonSerDe":{}}`, `{"OrcSerDe":{}}`, `{"DatabaseName":"d"}`), "SchemaConfiguration.RoleArn must not be null or empty")
+	s3(complete(`{"HiveJsonSerDe":{}}`, `{"OrcSerDe":{}}`, `{"RoleARN":"`+testRole+`"}`), "SchemaConfiguration.DatabaseName must not be null or empty")
+	s3(complete(`{"HiveJsonSerDe":{}}`, `{"OrcSerDe":{}}`, `{"RoleARN":"`+testRole+`","DatabaseName":"d"}`), "SchemaConfiguration.TableName must not be null or empty")
+	s3(complete(`{"HiveJsonSerDe":{"TimestampFormats":["millis","yyyy-!x"]}}`, `{"OrcSerDe":{}}`, `{"RoleARN":"`+testRole+`","DatabaseName":"d","TableName":"t"}`),
+		"One or more SerDe options are invalid for org.apache.hcatalog.data.JsonSerDe: [Key: timestamp.formats Value: millis,yyyy-!x]")
+}
+
+const uncompressed = "The S3 destination's compression format must be set to UNCOMPRESSED when data format conversion is enabled. " +
+	"To enable compression within the converted output format, set the appropriate serialization option in the output format configuration."
+
+// processor is a processor as requests have it.
+func processor(kind string, namesAndValues ...string) string {
+	var parameters []string
+	for i := 0; i < len(namesAndValues); i += 2 {
+		parameters = append(parameters, fmt.Sprintf(`{"ParameterName":%q,"ParameterValue":%q}`, namesAndValues[i], namesAndValues[i+1]))
+	}
+	return fmt.Sprintf(`{"Type":%q,"Parameters":[%s]}`, kind, strings.Join(parameters, ","))
 }
 
 func TestCreateRefusesProcessorsThatAmazonRefuses(t *testing.T) {
@@ -208,20 +228,15 @@ func TestCreateRefusesProcessorsThatAmazonRefuses(t *testing.T) {
 		t.Helper()
 		d.refuse("CreateDeliveryStream", s3Body(`,"ProcessingConfiguration":{"Enabled":true,"Processors":[`+processors+`]}`), "InvalidArgumentException", want)
 	}
-	processor := func(kind string, namesAndValues ...string) string {
-		var parameters []string
-		for i := 0; i < len(namesAndValues); i += 2 {
-			parameters = append(parameters, fmt.Sprintf(`{"ParameterName":%q,"ParameterValue":%q}`, namesAndValues[i], namesAndValues[i+1]))
-		}
-		return fmt.Sprintf(`{"Type":%q,"Parameters":[%s]}`, kind, strings.Join(parameters, ","))
-	}
 	lambda := processor("Lambda", "LambdaArn", "arn")
 	const count = "A maximum of 5 and a minimum of 1 processor needs to be supplied when processing is enabled."
 	refuse("", count)
 	refuse(strings.Repeat(processor("AppendDelimiterToRecord")+",", 5)+lambda, count)
 	refuse(lambda+","+lambda, "Cannot have more than 1 Lambda processor.")
+	refuse(processor("Decompression")+","+processor("Decompression"), "Cannot have more than 1 Decompression processor.")
 	refuse(processor("Lambda"), "LambdaArn is required when Lambda processor is used.")
 	refuse(processor("Lambda", "LambdaArn", "a", "NumberOfRetries", "301"), "Number of retries for lambda must be between 0 and 300.")
+	refuse(processor("Lambda", "LambdaArn", "a", "NumberOfRetries", "1.5"), "Number of retries for lambda must be between 0 and 300.")
 	refuse(processor("Lambda", "LambdaArn", "a", "BufferSizeInMBs", "0.1"), "BufferSizeInMBs for lambda processor must be between 0.2 and 3.")
 	refuse(processor("Lambda", "LambdaArn", "a", "BufferIntervalInSeconds", "x"), "BufferIntervalInSeconds for lambda processor must be between 0 and 900.")
 	refuse(processor("Lambda", "LambdaArn", "a", "BufferSizeInMBs", "1.1"),
@@ -234,14 +249,37 @@ func TestCreateRefusesProcessorsThatAmazonRefuses(t *testing.T) {
 	refuse(processor("CloudWatchLogProcessing", "DataMessageExtraction", "yes"), "Invalid parameter value for DataMessageExtraction. Allowed values are True and False.")
 	refuse(processor("CloudWatchLogProcessing", "DataMessageExtraction", "True"), "CloudWatchLogProcessingProcessor can only be enabled with DecompressionProcessor")
 
-	partitioned := func(processors, want string) {
+	partitionedBy := func(prefix, processors, want string) {
 		t.Helper()
 		d.refuse("CreateDeliveryStream", s3Body(`,"DynamicPartitioningConfiguration":{"Enabled":true},"BufferingHints":{"SizeInMBs":64,"IntervalInSeconds":60},
-			"Prefix":"!{partitionKeyFromLambda:k}/","ErrorOutputPrefix":"e/","ProcessingConfiguration":{"Enabled":true,"Processors":[`+processors+`]}`),
+			"Prefix":"`+prefix+`","ErrorOutputPrefix":"e/","ProcessingConfiguration":{"Enabled":true,"Processors":[`+processors+`]}`),
 			"InvalidArgumentException", want)
+	}
+	partitioned := func(processors, want string) {
+		t.Helper()
+		partitionedBy("!{partitionKeyFromLambda:k}/", processors, want)
 	}
 	partitioned(processor("MetadataExtraction", "JsonParsingEngine", "JQ-1.7"), "MetaDataExtraction JSON Parsing Engine has to be one of JQ-1.6")
 	partitioned(processor("RecordDeAggregation", "SubRecordType", "CSV"), "SubRecordType has to be one of JSON, DELIMITED")
 	partitioned(processor("RecordDeAggregation", "SubRecordType", "DELIMITED"), "Delimiter should be present for DELIMITED")
-	partitioned(lambda, "ExtendedS3DestinationConfiguration.ProcessingConfiguration.Processors: processor type Lambda is not supported by this server yet.")
+	partitioned(processor("RecordDeAggregation", "SubRecordType", "DELIMITED", "Delimiter", "#"), "Delimiter should be encoded in base64 for DELIMITED")
+	partitioned(processor("MetadataExtraction", "JsonParsingEngine", "JQ-1.6"), "MetadataExtractionQuery is required when MetadataExtraction processor is used.")
+
+	jq := func(query string) string {
+		return processor("MetadataExtraction", "MetadataExtractionQuery", query, "JsonParsingEngine", "JQ-1.6")
+	}
+	const notInPrefix = "MetaDataExtraction JQ Query can't contain keys that are not present in the S3 Prefix expression"
+	const notInQuery = "S3 Prefix expression can't contain keys that are not present in the MetaDataExtraction JQ Query"
+	const noLambda = "S3 Prefix can't contain partitionKeyFromLambda keys when no Lambda processor is present"
+	partitioned(jq("{k:.k}"), noLambda)
+	partitioned(jq("{k:.k}")+","+lambda, notInPrefix)
+	partitionedBy("!{partitionKeyFromQuery:a}/", jq("{a:.a,b:.b}"), notInPrefix)
+	partitionedBy("!{partitionKeyFromQuery:a}/!{partitionKeyFromQuery:b}/", jq("{a:.a}"), notInQuery)
+	partitionedBy("!{partitionKeyFromQuery:a}/", lambda, notInQuery)
+	_, answer := d.post("CreateDeliveryStream", s3Body(`,"DynamicPartitioningConfiguration":{"Enabled":true},"BufferingHints":{"SizeInMBs":64,"IntervalInSeconds":60},
+		"Prefix":"!{partitionKeyFromQuery:a}/","ErrorOutputPrefix":"e/","ProcessingConfiguration":{"Enabled":true,"Processors":[`+jq("{a:.a")+`]}`))
+	if !strings.Contains(answer, `"message":"MetaDataExtraction JQ Query is invalid: `) {
+		t.Error(answer)
+	}
+	same(t, 0, len(d.memory.streams))
 }
