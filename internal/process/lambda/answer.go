@@ -63,8 +63,8 @@ type answer struct {
 
 // read reads the whole answer.
 func (a *answer) read() error {
-	err := a.members(func(name string) error {
-		if name != "records" || a.decoder.PeekKind() != '[' {
+	err := a.members(func(name []byte) error {
+		if string(name) != "records" || a.decoder.PeekKind() != '[' {
 			return a.decoder.SkipValue()
 		}
 		clear(a.given)
@@ -88,8 +88,8 @@ func (a *answer) read() error {
 	return nil
 }
 
-// members reads an object; the function reads the value of each member.
-func (a *answer) members(value func(name string) error) error {
+// members reads an object; the function, which gets the name of each member until its next read, reads the value.
+func (a *answer) members(value func(name []byte) error) error {
 	if a.decoder.PeekKind() != '{' {
 		return a.otherKind()
 	}
@@ -97,11 +97,11 @@ func (a *answer) members(value func(name string) error) error {
 		return err
 	}
 	for a.decoder.PeekKind() != '}' {
-		name, err := a.decoder.ReadToken()
+		name, err := a.text()
 		if err != nil {
 			return err
 		}
-		if err := value(name.String()); err != nil {
+		if err := value(name); err != nil {
 			return err
 		}
 	}
@@ -134,11 +134,11 @@ func (a *answer) otherKind() error {
 
 // record reads an element of the records.
 func (a *answer) record() error {
-	var status string
+	var status status
 	var r Result
 	index, known := 0, false
-	err := a.members(func(name string) (err error) {
-		switch name {
+	err := a.members(func(name []byte) (err error) {
+		switch string(name) {
 		case "recordId":
 			var id []byte
 			id, err = a.text()
@@ -147,7 +147,7 @@ func (a *answer) record() error {
 		case "result":
 			var text []byte
 			text, err = a.text()
-			status = string(text)
+			status = statusOf(text)
 		case "data":
 			r.Data, err = a.base64()
 		case "metadata":
@@ -161,15 +161,15 @@ func (a *answer) record() error {
 		return err
 	}
 	switch status {
-	case "Ok":
+	case ok:
 		if r.Data == nil {
 			r = Result{Failure: a.failure(InvalidReturnFormat)}
 		}
-	case "Dropped":
+	case dropped:
 		r = Result{Dropped: true}
-	case "ProcessingFailed":
+	case processingFailed:
 		r = Result{Failure: a.failure(ProcessingFailedStatus)}
-	default:
+	case unknown:
 		return errMalformed
 	}
 	if !known {
@@ -180,6 +180,28 @@ func (a *answer) record() error {
 	}
 	a.given[index], a.results[index] = true, r
 	return nil
+}
+
+// status is what a function says of a record.
+type status int
+
+const (
+	unknown status = iota
+	ok
+	dropped
+	processingFailed
+)
+
+func statusOf(text []byte) status {
+	switch string(text) {
+	case "Ok":
+		return ok
+	case "Dropped":
+		return dropped
+	case "ProcessingFailed":
+		return processingFailed
+	}
+	return unknown
 }
 
 // text reads a string, which is valid until the next read, or null as nil.
@@ -223,12 +245,13 @@ func (a *answer) metadata() (keys map[string]string, err error) {
 	if a.decoder.PeekKind() == 'n' {
 		return nil, a.decoder.SkipValue()
 	}
-	err = a.members(func(name string) error {
-		if name != "partitionKeys" || a.decoder.PeekKind() == 'n' {
+	err = a.members(func(name []byte) error {
+		if string(name) != "partitionKeys" || a.decoder.PeekKind() == 'n' {
 			return a.decoder.SkipValue()
 		}
 		keys = map[string]string{}
-		return a.members(func(key string) error {
+		return a.members(func(name []byte) error {
+			key := string(name)
 			value, err := a.scalar()
 			keys[key] = value
 			return err

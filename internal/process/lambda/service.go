@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 
@@ -86,8 +87,8 @@ func judge(err error) error {
 	var api smithy.APIError
 	if !errors.As(err, &api) {
 		switch {
-		case strings.Contains(err.Error(), "get credentials"): // the SDK has no error type for it
-			return &fault{code: InvokeAccessDenied, final: true, err: fmt.Errorf("no credentials for Lambda: give this server an access key, a profile or a role: %w", err)}
+		case strings.Contains(err.Error(), "get credentials"): // the SDK has no error type for it; their source may be back soon
+			return &fault{code: InvokeAccessDenied, err: fmt.Errorf("no credentials for Lambda: give this server an access key, a profile or a role: %w", err)}
 		case status >= 400:
 			return ofStatus(status, err)
 		}
@@ -124,9 +125,16 @@ func ofStatus(status int, err error) *fault {
 }
 
 // bounded keeps answers below the limit.
+//
+// It also hides that the body of a request can write itself. The SDK closes that body when the answer begins, and what
+// it has closed then ends with an error where it should just end. If the last look at it comes after that, because the
+// server is as quick as one beside us can be, the connection is given up and the rest of the answer is lost.
 type bounded struct{ client lambda.HTTPClient }
 
 func (b bounded) Do(request *http.Request) (*http.Response, error) {
+	if request.Body != nil {
+		request.Body = struct{ io.ReadCloser }{request.Body}
+	}
 	response, err := b.client.Do(request)
 	if response != nil && response.Body != nil {
 		response.Body = http.MaxBytesReader(nil, response.Body, answerMax)

@@ -118,8 +118,8 @@ func TestAnAPIWithoutCredentialsDeniesAccess(t *testing.T) {
 	withCredentials(t)
 	t.Setenv("AWS_ACCESS_KEY_ID", "")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
-	f := open(t, Options{Endpoint: "http://127.0.0.1:1"}).Function(testARN, 3, testStream)
-	failed(t, call(t, f, recordsOf("a"))[0], "Lambda.InvokeAccessDenied", 1)
+	f := open(t, Options{Endpoint: "http://127.0.0.1:1"}).Function(testARN, 1, testStream)
+	failed(t, call(t, f, recordsOf("a"))[0], "Lambda.InvokeAccessDenied", 2)
 }
 
 func TestAnAnswerOfTheAPIBeyondTheLimitIsTheFunctionsError(t *testing.T) {
@@ -136,4 +136,14 @@ func TestATableGoesBeforeTheAPI(t *testing.T) {
 	defer server.Close()
 	f := open(t, Options{Endpoint: "http://127.0.0.1:1", Functions: map[string]string{"transform": server.URL}}).Function(testARN, 0, testStream)
 	transformed(t, call(t, f, recordsOf("a"))[0], "a")
+}
+
+func TestALongAnswerOfAQuickAPIIsRead(t *testing.T) {
+	answer := `{"records":[{"recordId":"id-0","result":"Ok","data":"` + strings.Repeat("AAAA", 1_000_000) + `"}]}`
+	f := byAPI(t, 0, answering(answer))
+	for range 50 {
+		if r := call(t, f, recordsOf("a"))[0]; r.Failure != nil {
+			t.Fatal(r.Failure.Message)
+		}
+	}
 }

@@ -2,7 +2,8 @@
 // own so that the library does not get into the product's.
 //
 // What a record says, as text, the function does: "drop", "fail", "keyed" sets a partition key; anything else becomes
-// the same in upper case. The first record may besides make the whole call go wrong: "error", "panic", "exit", "sleep".
+// the same in upper case. The first record may besides make the whole call go wrong: "error", "panic", "exit", "sleep",
+// and "sleep once" with the path of a folder, which is made by the call that sleeps.
 package main
 
 import (
@@ -10,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -40,13 +42,18 @@ func misbehave(ctx context.Context, how string) error {
 	case "exit":
 		os.Exit(7)
 	case "sleep":
-		select {
-		case <-time.After(time.Minute):
-		case <-ctx.Done():
-			time.Sleep(time.Minute) // past the time-out, which the context announces
-		}
+		sleep(ctx)
+	}
+	if dir, ok := strings.CutPrefix(how, "sleep once "); ok && os.Mkdir(dir, 0o755) == nil {
+		sleep(ctx)
 	}
 	return nil
+}
+
+// sleep returns after the time-out, which the context announces.
+func sleep(ctx context.Context) {
+	<-ctx.Done()
+	time.Sleep(5 * time.Second) // the runtime ends the process before
 }
 
 func one(r events.KinesisFirehoseEventRecord) events.KinesisFirehoseResponseRecord {
