@@ -15,6 +15,7 @@ type Function struct {
 	retries int
 	stream  Stream
 	by      invoker
+	turn    chan struct{} // holds one element while the function is called; nil if that may be done many times at once
 	options *Options
 }
 
@@ -64,6 +65,14 @@ func (f *Function) call(ctx context.Context, records []Record, results []Result)
 
 // attempt calls the function once. It returns nil if the results stand, which may be failures too.
 func (f *Function) attempt(ctx context.Context, records []Record, results []Result, attempt int) *fault {
+	if f.turn != nil { // waiting for it is no part of the function's time
+		select {
+		case f.turn <- struct{}{}:
+			defer func() { <-f.turn }()
+		case <-ctx.Done():
+			return &fault{err: ctx.Err()}
+		}
+	}
 	payload := f.payload(newID(), records)
 	trying, stop := context.WithTimeout(ctx, f.options.Timeout)
 	defer stop()

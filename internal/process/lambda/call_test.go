@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -200,12 +201,35 @@ func TestAFunctionThatTakesTooLongHasTimedOut(t *testing.T) {
 	})
 }
 
+func TestWaitingForATurnIsNoPartOfTheFunctionsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := functionOf(0, func(payload []byte) ([]byte, error) {
+			time.Sleep(timeoutDefault - time.Second)
+			return echo(payload), nil
+		})
+		f.turn = make(chan struct{}, 1)
+		var calls sync.WaitGroup
+		for range 4 {
+			calls.Go(func() { transformed(t, call(t, f, recordsOf("a"))[0], "a") })
+		}
+		began := time.Now()
+		calls.Wait()
+		if took := time.Since(began); took != 4*(timeoutDefault-time.Second) {
+			t.Errorf("four calls in turn took %v", took)
+		}
+	})
+}
+
 func TestAnEndedContextIsTheOnlyError(t *testing.T) {
-	check := func(name string, by invoker) {
+	check := func(name string, by invoker, turnTaken bool) {
 		t.Helper()
 		synctest.Test(t, func(t *testing.T) {
 			f := functionOf(300, nil)
 			f.by = by
+			if turnTaken {
+				f.turn = make(chan struct{}, 1)
+				f.turn <- struct{}{}
+			}
 			ctx, stop := context.WithTimeout(t.Context(), 3*time.Second)
 			defer stop()
 			began := time.Now()
@@ -218,8 +242,9 @@ func TestAnEndedContextIsTheOnlyError(t *testing.T) {
 			}
 		})
 	}
-	check("in a call", hangs{})
-	check("in a pause", does(func([]byte) ([]byte, error) { return nil, &fault{code: FunctionError} }))
+	check("in a call", hangs{}, false)
+	check("in a pause", does(func([]byte) ([]byte, error) { return nil, &fault{code: FunctionError} }), false)
+	check("before its turn", hangs{}, true)
 }
 
 func TestACallBeyondTheLimitIsDivided(t *testing.T) {

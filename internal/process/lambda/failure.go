@@ -61,8 +61,6 @@ func (f *fault) Error() string {
 	return f.code
 }
 
-func (f *fault) Unwrap() error { return f.err }
-
 // failure is the record's failure after so many attempts.
 func (f *fault) failure(functionARN string, attempts int) *erroroutput.Failure {
 	message := f.message

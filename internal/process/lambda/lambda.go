@@ -25,6 +25,7 @@ package lambda
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -113,7 +114,11 @@ func (f *Functions) Function(functionARN string, retries int, s Stream) *Functio
 	if err != nil {
 		by = nowhere{err}
 	}
-	return &Function{arn: functionARN, retries: retries, stream: s, by: by, options: &f.options}
+	function := &Function{arn: functionARN, retries: retries, stream: s, by: by, options: &f.options}
+	if w, ok := by.(*web); ok {
+		function.turn = w.turn
+	}
+	return function
 }
 
 // Reachable returns nil if a function with this ARN can be called by the configuration, or an error that says what to
@@ -174,7 +179,7 @@ const runtimePath = "/2015-03-31/functions/function/invocations"
 func functionURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("its URL must have the form http://host:port, with a path unless it is a Lambda runtime interface")
+		return nil, errors.New("its URL must have the form http://host:port, with a path unless it is a Lambda runtime interface")
 	}
 	if u.Path == "" || u.Path == "/" {
 		u.Path = runtimePath

@@ -14,7 +14,7 @@ import (
 type web struct {
 	client *http.Client
 	url    *url.URL
-	turn   chan struct{} // holds one element while a call is made; nil if many may be made at once
+	turn   chan struct{} // of all functions with this URL
 }
 
 // idleMax is how many connections to one function are kept for the next calls.
@@ -40,14 +40,6 @@ func newWeb(client *http.Client, u *url.URL) *web {
 }
 
 func (w *web) invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	if w.turn != nil {
-		select {
-		case w.turn <- struct{}{}:
-			defer func() { <-w.turn }()
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
-	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url.String(), bytes.NewReader(payload))
 	if err != nil {
 		return nil, withoutURL(err)
