@@ -45,7 +45,7 @@ type all struct {
 func All(ctx context.Context, s AllSettings) (*Performance, error) {
 	a := &all{AllSettings: s, Performance: &Performance{Began: time.Now().UTC().Truncate(time.Second),
 		Machine: thisMachine(), Quick: s.Quick, Reports: map[string]*Report{}}}
-	for _, step := range []func(context.Context){a.endToEnd, a.puts, a.idle, a.streams, a.backlog, a.history, a.overload} {
+	for _, step := range []func(context.Context){a.endToEnd, a.puts, a.idle, a.streams, a.partitions, a.backlog, a.history, a.overload} {
 		if ctx.Err() == nil {
 			step(ctx)
 		}
@@ -167,6 +167,20 @@ func (a *all) streams(ctx context.Context) {
 				r.underLoad()/base.underLoad(), "", 0.75)
 		}
 	}
+}
+
+// partitions spreads the records of one stream over 500 open batches of 128 MiB, by a query that has to be computed.
+func (a *all) partitions(ctx context.Context) {
+	s := a.batches(a.either(20*time.Second, 4*time.Second))
+	s.BufferMiB = 128
+	base := a.e2e(ctx, "no partitions", s)
+	s.Partitions = "{n: (.page.load_ms % 500)}"
+	r := a.e2e(ctx, "500 partitions", s)
+	if r == nil || base == nil {
+		return
+	}
+	a.atLeast("partitions", "500 open partitions of 128 MiB, GZIP: delivered, to none", r.Delivered.RecordsPerSec/base.Delivered.RecordsPerSec, "", 0.5)
+	a.atMost("partitions_memory", "the same: memory", float64(r.Server.PeakMemoryBytes)/(1<<20), "MiB", 1024)
 }
 
 // underLoad is the rate of delivery without the emptying of open batches at the end.

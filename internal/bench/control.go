@@ -29,6 +29,27 @@ type control struct {
 type streamShape struct {
 	compression string
 	bufferMiB   int
+	partitions  string
+}
+
+// destination is the request's member.
+func (s streamShape) destination() map[string]any {
+	d := map[string]any{
+		"RoleARN":           "arn:aws:iam::000000000000:role/bench",
+		"BucketARN":         "arn:aws:s3:::" + benchBucket,
+		"CompressionFormat": cmp.Or(s.compression, "UNCOMPRESSED"),
+		"BufferingHints":    map[string]any{"SizeInMBs": s.bufferMiB, "IntervalInSeconds": 300},
+	}
+	if s.partitions == "" {
+		return d
+	}
+	d["Prefix"], d["ErrorOutputPrefix"] = "n=!{partitionKeyFromQuery:n}/", "failed/!{firehose:error-output-type}/"
+	d["DynamicPartitioningConfiguration"] = map[string]any{"Enabled": true}
+	d["ProcessingConfiguration"] = map[string]any{"Enabled": true, "Processors": []any{map[string]any{"Type": "MetadataExtraction", "Parameters": []any{
+		map[string]any{"ParameterName": "MetadataExtractionQuery", "ParameterValue": s.partitions},
+		map[string]any{"ParameterName": "JsonParsingEngine", "ParameterValue": "JQ-1.6"},
+	}}}}
+	return d
 }
 
 // calls bounds the requests that are under way at once.
@@ -59,13 +80,8 @@ func forEach(ctx context.Context, names []string, f func(ctx context.Context, na
 func (c control) createStreams(ctx context.Context, names []string, s streamShape) error {
 	return forEach(ctx, names, func(ctx context.Context, name string) error {
 		err := c.call(ctx, "CreateDeliveryStream", map[string]any{
-			"DeliveryStreamName": name,
-			"ExtendedS3DestinationConfiguration": map[string]any{
-				"RoleARN":           "arn:aws:iam::000000000000:role/bench",
-				"BucketARN":         "arn:aws:s3:::" + benchBucket,
-				"CompressionFormat": cmp.Or(s.compression, "UNCOMPRESSED"),
-				"BufferingHints":    map[string]any{"SizeInMBs": s.bufferMiB, "IntervalInSeconds": 300},
-			},
+			"DeliveryStreamName":                 name,
+			"ExtendedS3DestinationConfiguration": s.destination(),
 		}, nil)
 		if err != nil {
 			return fmt.Errorf("create stream %s: %w", name, err)

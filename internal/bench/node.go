@@ -25,6 +25,7 @@ type Target struct {
 	Keep        bool     // objects are kept, to be looked at
 	Compression string   // as in the API
 	BufferMiB   int      // at which a batch is cut
+	Partitions  string   // query for the partition key n; empty for no partitioning
 	Streams     int
 }
 
@@ -78,7 +79,7 @@ func (n *node) startAll(ctx context.Context) error {
 	if err := n.serve(ctx); err != nil {
 		return err
 	}
-	return n.control().createStreams(ctx, n.names, streamShape{n.Compression, n.BufferMiB})
+	return n.control().createStreams(ctx, n.names, streamShape{n.Compression, n.BufferMiB, n.Partitions})
 }
 
 // serve starts the server.

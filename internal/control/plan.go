@@ -18,6 +18,9 @@ func (c *Control) plan(s *stream.Stream, d stream.Delivery) (deliver.Plan, error
 		Process: d.Process,
 	}
 	if l := d.Process.Lambda; l != nil {
+		if err := c.Functions.Reachable(l.ARN); err != nil {
+			c.Logger.Warn("A function cannot be called; its records will go to the error output.", "stream", s.Name, "error", err)
+		}
 		plan.Function = c.Functions.Function(l.ARN, l.Retries, lambda.Stream{ARN: s.Key.ARN(), Region: s.Region})
 	}
 	if p := d.Process.Partition; p != nil {
