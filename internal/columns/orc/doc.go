@@ -14,7 +14,7 @@
 // holds values back until it sees how to write them best; its position is then the place where the block of values that it
 // holds will begin, and how many of them there are. Readers decode from that place and drop so many values.
 //
-// The packages's promises: the same rows with the same options give the same bytes. A file needs the memory of one stripe.
+// What the package promises: the same rows with the same options give the same bytes. A file needs the memory of one stripe.
 // Timestamps are in UTC, dates in the Gregorian calendar before 1582 too. Nothing here knows of JSON, reads files, or starts
 // goroutines.
 //

@@ -55,7 +55,7 @@ func (x *Writer) newValues(t *columns.Type, children []*column) values {
 func (x *Writer) newStream() *stream { return &stream{codec: x.codec} }
 
 func (x *Writer) newIntegers(signed bool) integers {
-	return integers{out: x.newStream(), runs: newRuns(x.o.Version), signed: signed}
+	return integers{out: x.newStream(), runs: x.runs, signed: signed}
 }
 
 // booleans

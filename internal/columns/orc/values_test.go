@@ -83,7 +83,8 @@ func renderTo(b *bytes.Buffer, t *columns.Type, value any) {
 			fmt.Fprintf(b, `"%016x"`, math.Float64bits(value))
 		}
 	case instant:
-		fmt.Fprint(b, value.seconds*1e9+value.nanos)
+		n := new(big.Int).Mul(big.NewInt(value.seconds), big.NewInt(1e9))
+		fmt.Fprint(b, n.Add(n, big.NewInt(value.nanos)))
 	case *big.Int:
 		fmt.Fprintf(b, `"%v"`, value)
 	case string:

@@ -59,6 +59,7 @@ type Writer struct {
 	o       Options
 	typ     *columns.Type
 	codec   *codec
+	runs    runs      // of all columns: nobody writes while another does
 	columns []*column // in the order of the types; the first is the table
 	err     error     // of a write; it stays
 
@@ -83,9 +84,10 @@ func NewWriter(w io.Writer, t *columns.Type, o Options) (*Writer, error) {
 		return nil, err
 	}
 	x := &Writer{w: w, o: o, typ: t, target: o.StripeSize, lookAt: lookMin}
-	if x.codec, err = newCodec(o.Compression, o.StripeSize, count(t)); err != nil {
+	if x.codec, err = newCodec(o.Compression, o.StripeSize, count(t)-1); err != nil {
 		return nil, err
 	}
+	x.runs = newRuns(o.Version)
 	x.build(t, false)
 	return x, nil
 }
