@@ -13,8 +13,8 @@
 // There are three ways from a record to its keys, with one result:
 //
 //   - An object of plain member paths is looked up by internal/jsonscan; nothing is interpreted.
-//   - Otherwise the query is run by gojq, over an input of only the members of the record that the query can touch,
-//     where this can be seen from the query.
+//   - Otherwise the query is run by gojq, over an input of only what the query can touch in the record, where this can
+//     be seen from the query.
 //   - Where it cannot, over the whole record.
 //
 // The whole record is checked to be one JSON document in any case. Where gojq differs from jq 1.6 in what queries of

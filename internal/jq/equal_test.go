@@ -27,6 +27,13 @@ const queries = `
 {a: .a?}
 {a: .a.b?}
 {a: (.a.b? // "none")}
+{a: (.a.b // .a.c // .b.a.c // .b.b // "none")}
+{a: (.a?.b // .a["b"]?.a // .c)}
+{a: (.a.b[0]? // .a.c[]?), b: .a.a.b}
+{a: (.a.b | type), b: (.a.b.c | type), c: (.a.c | length)}
+{a: ([.a.b, .b.a.c, .a.b.c, .b.a, .b.c.a.b] | length), b: (try .b.c.a catch .)}
+{a: (.a.b[.b.c] // .a[.b.c:])}
+{a: (.a as $x | .b.a as $y | [$x, $y] | length), b: (.b.c | tojson? // 1 | type)}
 {a: (.a // .b // "none")}
 {a: (.a // .)}
 {a: (.a[0])}
@@ -177,7 +184,7 @@ func checkQuery(t *testing.T, query string, compile func(*gojq.Query) (*gojq.Cod
 		t.Fatal(err)
 	}
 	var found, failed int
-	for seed := range uint64(400) {
+	for seed := range uint64(600) {
 		doc := randomDocument(rand.New(rand.NewPCG(seed, 3)), 0)
 		want, wrong := reference(code, q.Keys(), doc)
 		got, err := e.Values(context.Background(), doc, nil)
@@ -191,7 +198,7 @@ func checkQuery(t *testing.T, query string, compile func(*gojq.Query) (*gojq.Cod
 		}
 	}
 	if testing.Verbose() {
-		t.Logf("%-50s %3d values, %3d errors; members %q, whole %t, plain %t", query, found, failed, q.members, q.whole, q.plain != nil)
+		t.Logf("%-50s %3d values, %3d errors; touched %q, whole %t, plain %t", query, found, failed, q.touched, q.whole, q.plain != nil)
 	}
 }
 
@@ -232,7 +239,7 @@ func randomDocument(r *rand.Rand, depth int) []byte {
 		doc.WriteString(end)
 	}
 	kind := r.IntN(10)
-	if depth == 0 && r.IntN(12) > 0 {
+	if depth == 0 && r.IntN(12) > 0 || depth < 3 && r.IntN(2) > 0 {
 		kind = 9
 	}
 	switch {

@@ -25,16 +25,21 @@ type Evaluator struct {
 	keys     []string
 	stepsMax int
 
-	found   []jsonscan.Value
-	places  []int          // of a query of plain paths: for each key, where its value is in found
-	members map[string]any // the input, used again and again: gojq never changes what it is given
-	number  []byte         // where a number is printed
+	found  []jsonscan.Value
+	places []int  // of a query of plain paths: for each key, where its value is in found
+	number []byte // where a number is printed
+
+	// The input of a query that touches only some paths is made of the same objects again and again: gojq never
+	// changes what it is given. The first is the record; the others are what the touched paths lead through: way
+	// has for each of them the object that holds each of its names.
+	objects []map[string]any
+	way     [][]map[string]any
 }
 
 // Evaluator returns an evaluator that gives the values of keys, in their order. It is an error if the query does not
 // declare one of them.
 func (q *Query) Evaluator(keys []string) (*Evaluator, error) {
-	e := &Evaluator{query: q, keys: slices.Clone(keys), stepsMax: stepsMax, members: map[string]any{}}
+	e := &Evaluator{query: q, keys: slices.Clone(keys), stepsMax: stepsMax}
 	for _, key := range keys {
 		place := slices.Index(q.keys, key)
 		if place < 0 {
@@ -42,8 +47,28 @@ func (q *Query) Evaluator(keys []string) (*Evaluator, error) {
 		}
 		e.places = append(e.places, place)
 	}
-	e.found = make([]jsonscan.Value, max(len(q.keys), len(q.members)+1))
+	e.found = make([]jsonscan.Value, max(len(q.keys), len(q.touched)+1))
+	e.layOut()
 	return e, nil
+}
+
+// layOut makes the objects of the input.
+func (e *Evaluator) layOut() {
+	e.objects = []map[string]any{{}}
+	for i, path := range e.query.touched {
+		way := []map[string]any{e.objects[0]}
+		for depth := 1; depth < len(path); depth++ {
+			// Paths are sorted, so one that shares a beginning with others shares it with the one before.
+			if i > 0 && len(e.way[i-1]) > depth && slices.Equal(path[:depth], e.query.touched[i-1][:depth]) {
+				way = append(way, e.way[i-1][depth])
+			} else {
+				object := map[string]any{}
+				e.objects = append(e.objects, object)
+				way = append(way, object)
+			}
+		}
+		e.way = append(e.way, way)
+	}
 }
 
 // Values appends the values of a record's keys to dst. The error says why there are none: ErrNull, the error of the
@@ -127,17 +152,24 @@ func (e *Evaluator) input(doc []byte) (any, error) {
 	if err := e.query.input.Scan(doc, e.found); err != nil {
 		return nil, documentError(doc, err)
 	}
-	record := e.found[len(e.query.members)]
+	record := e.found[len(e.query.touched)]
 	if e.query.whole || doc[record.Start] != '{' {
 		return decode(doc[record.Start:record.End]), nil
 	}
-	clear(e.members)
-	for i, name := range e.query.members {
-		if v := e.found[i]; v.Found() {
-			e.members[name] = decode(doc[v.Start:v.End])
-		}
+	for _, object := range e.objects {
+		clear(object)
 	}
-	return e.members, nil
+	for i, path := range e.query.touched {
+		v := e.found[i]
+		if !v.Found() {
+			continue // null, whether something that leads to it is there or not
+		}
+		for depth := 1; depth < v.Depth; depth++ {
+			e.way[i][depth-1][path[depth-1]] = e.way[i][depth]
+		}
+		e.way[i][v.Depth-1][path[v.Depth-1]] = decode(doc[v.Start:v.End])
+	}
+	return e.objects[0], nil
 }
 
 // run gives the query's first result. Later ones are not asked for: a record has one set of keys.

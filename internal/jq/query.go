@@ -20,9 +20,9 @@ type Query struct {
 	depths []int           // how many names each of them has
 
 	code    *gojq.Code
-	members []string        // that the query touches, unless whole
+	touched [][]string      // the paths that the query touches, unless whole
 	whole   bool            // the query may touch all of the record
-	input   *jsonscan.Paths // the members, and last the document
+	input   *jsonscan.Paths // the touched paths, and last the document
 }
 
 // Compile compiles a query. The error says what is wrong with it, and where.
@@ -44,12 +44,8 @@ func Compile(query string) (*Query, error) {
 			q.depths = append(q.depths, len(path))
 		}
 	}
-	q.members, q.whole = touched(parsed)
-	var input [][]string
-	for _, name := range q.members {
-		input = append(input, []string{name})
-	}
-	q.input = jsonscan.Compile(append(input, nil)...)
+	q.touched, q.whole = touched(parsed)
+	q.input = jsonscan.Compile(append(slices.Clone(q.touched), nil)...)
 	parsed.FuncDefs = append(slices.Clone(definitions().FuncDefs), parsed.FuncDefs...)
 	if q.code, err = gojq.Compile(parsed, functions()...); err != nil {
 		return nil, fmt.Errorf("compile query: %w", err)

@@ -6,14 +6,15 @@ import (
 	"github.com/itchyny/gojq"
 )
 
-// touched returns the names of the input's members that a query can touch. If whole is true, it may need all of the
-// input, as far as can be seen.
+// touched returns the member paths of the input that a query can touch. If whole is true, it may need all of the input,
+// as far as can be seen.
 //
 // The query is followed from where its input is the record. Every part says whether its own result can be the record
-// itself; where such a result is used for more than being handed on, the whole record is needed. Values that come out
-// of members, and all that is computed from them, are of no interest, since a touched member is decoded whole. That
-// holds for error texts, too: they show the value at fault, which is a member or what came from one.
-func touched(q *gojq.Query) (members []string, whole bool) {
+// itself; where such a result is used for more than being handed on, the whole record is needed. A path ends where
+// something else than indexing with a constant name happens; its value is decoded whole, so what happens to it further
+// is of no interest. That holds for error texts, too: they show the value at fault, and an object that a path only
+// leads through is never at fault.
+func touched(q *gojq.Query) (paths [][]string, whole bool) {
 	t := &toucher{}
 	visit(q, func(node any) {
 		if _, ok := node.(*gojq.FuncDef); ok {
@@ -24,18 +25,29 @@ func touched(q *gojq.Query) (members []string, whole bool) {
 	if t.whole {
 		return nil, true
 	}
-	return t.members, false
+	return outermost(t.paths), false
+}
+
+// outermost leaves out paths below others, and all but one of equal paths.
+func outermost(paths [][]string) (kept [][]string) {
+	slices.SortFunc(paths, slices.Compare)
+	for _, path := range paths { // one that others begin with comes before them
+		if n := len(kept); n == 0 || len(path) < len(kept[n-1]) || !slices.Equal(path[:len(kept[n-1])], kept[n-1]) {
+			kept = append(kept, path)
+		}
+	}
+	return kept
 }
 
 type toucher struct {
-	members []string
-	whole   bool
+	paths [][]string
+	whole bool
 }
 
-func (t *toucher) member(name string) {
-	if !slices.Contains(t.members, name) {
-		t.members = append(t.members, name)
-	}
+// path notes a path. The empty one is the record.
+func (t *toucher) path(path []string) {
+	t.whole = t.whole || len(path) == 0
+	t.paths = append(t.paths, path)
 }
 
 // use follows queries whose results are used for more than being handed on.
@@ -72,31 +84,41 @@ func (t *toucher) query(q *gojq.Query) bool {
 }
 
 func (t *toucher) term(e *gojq.Term) bool {
-	record := t.head(e)
+	var path []string
+	following := false // the value so far can be that of path
+	if e.Type == gojq.TermTypeIndex {
+		path, following = t.index(nil, true, e.Index)
+	} else {
+		following = t.head(e)
+	}
 	for _, suffix := range e.SuffixList {
-		if suffix.Index != nil {
-			t.index(record, suffix.Index)
-			record = false
-		} else if suffix.Iter {
-			t.whole = t.whole || record
-			record = false
+		switch {
+		case suffix.Index != nil:
+			path, following = t.index(path, following, suffix.Index)
+		case suffix.Iter && following:
+			t.path(path)
+			following = false
 		}
 	}
-	return record
+	if following && len(path) > 0 {
+		t.path(path)
+		return false
+	}
+	return following
 }
 
-// index follows an index into a value, which may be the record. What stands between its brackets has the record as
-// input.
-func (t *toucher) index(record bool, index *gojq.Index) {
+// index follows an index into a value. What stands between its brackets has the record as input.
+func (t *toucher) index(path []string, following bool, index *gojq.Index) ([]string, bool) {
 	name, ok := memberName(index)
-	switch {
-	case record && ok:
-		t.member(name)
-	case record:
-		t.whole = true
+	if ok && following {
+		return append(slices.Clone(path), name), true
+	}
+	if following {
+		t.path(path)
 	}
 	t.use(index.Start, index.End)
 	t.text(index.Str)
+	return nil, false
 }
 
 func (t *toucher) text(s *gojq.String) {
@@ -111,8 +133,6 @@ func (t *toucher) head(e *gojq.Term) bool {
 	case gojq.TermTypeIdentity:
 		return true
 	case gojq.TermTypeNull, gojq.TermTypeTrue, gojq.TermTypeFalse, gojq.TermTypeNumber, gojq.TermTypeBreak:
-	case gojq.TermTypeIndex:
-		t.index(true, e.Index)
 	case gojq.TermTypeString:
 		t.text(e.Str)
 	case gojq.TermTypeFormat:
@@ -153,7 +173,7 @@ func (t *toucher) object(object *gojq.Object) {
 		case !ok:
 			t.whole = true
 		case member.Key == "" || member.Key[0] != '$': // {name} is {name: .name}
-			t.member(name)
+			t.path([]string{name})
 		}
 		t.text(member.KeyString)
 		t.use(member.KeyQuery)
