@@ -199,23 +199,23 @@ func (s *scan) text(i int) (end int, escaped bool) {
 	for {
 		// Eight bytes at a time as long as none is a quote, a backslash or a control character. In each of the three
 		// terms a byte's highest bit is set if it is one; only bytes after such a one can have it set wrongly.
-		for i+8 <= len(doc) {
+		for ; i+8 <= len(doc); i += 8 {
 			w := binary.LittleEndian.Uint64(doc[i:])
 			quote, slash := w^(ones*'"'), w^(ones*'\\')
 			if m := ((quote-ones)&^quote | (slash-ones)&^slash | (w-ones*' ')&^w) & (ones * 0x80); m != 0 {
 				i += bits.TrailingZeros64(m) / 8
 				break
 			}
-			i += 8
 		}
-		for i < len(doc) && doc[i] != '"' && doc[i] != '\\' && doc[i] >= ' ' {
-			i++
+		for ; i < len(doc); i++ { // what is found, or the last bytes of the document
+			if c := doc[i]; c == '"' {
+				return i + 1, escaped
+			} else if c == '\\' || c < ' ' {
+				break
+			}
 		}
 		if i >= len(doc) || doc[i] < ' ' {
 			return ^i, escaped
-		}
-		if doc[i] == '"' {
-			return i + 1, escaped
 		}
 		escaped = true
 		if i = s.escape(i + 1); i < 0 {
