@@ -85,6 +85,7 @@ func (f *benchFlags) withLoad() {
 	f.IntVar(&f.target.Streams, "streams", f.target.Streams, "streams, to which requests go in turn")
 	f.StringVar(&f.target.Compression, "compression", f.target.Compression, "of the objects, as in the API")
 	f.IntVar(&f.target.BufferMiB, "buffer", f.target.BufferMiB, "`MiB` of records of an object")
+	f.StringVar(&f.target.Partitions, "partitions", "", "`query` whose key n parts the records, such as {n: (.page.load_ms % 500)}; needs --buffer 64 or more")
 	f.StringVar(&f.target.Store, "store", f.target.Store, "where objects go: s3 (a server that counts and discards) or file")
 }
 

@@ -55,6 +55,7 @@ type Setup struct {
 	Store           string  `json:"store,omitempty"`
 	Compression     string  `json:"compression,omitempty"`
 	BufferMiB       int     `json:"buffer_mib,omitempty"`
+	Partitions      string  `json:"partitions,omitempty"`
 	HistoryBytes    int64   `json:"history_bytes,omitempty"`
 	Backlog         bool    `json:"backlog,omitempty"`
 	ServerArguments string  `json:"server_arguments,omitempty"`

@@ -105,6 +105,7 @@ func (e *e2e) run(ctx context.Context) (*Report, error) {
 func (e *e2e) setup() Setup {
 	s := setupOf(e.Load)
 	s.Signed, s.Store, s.Compression, s.BufferMiB = e.Signed, e.Store, e.Compression, e.BufferMiB
+	s.Partitions = e.Partitions
 	s.HistoryBytes, s.Backlog, s.ServerArguments = e.History, e.Backlog, strings.Join(e.Arguments, " ")
 	return s
 }
