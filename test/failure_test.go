@@ -255,7 +255,9 @@ func functionsAt(t testing.TB, functions map[string]http.Handler) string {
 }
 
 // arnOf is the ARN of a function.
-func arnOf(function string) string { return "arn:aws:lambda:us-east-1:000000000000:function:" + function }
+func arnOf(function string) string {
+	return "arn:aws:lambda:us-east-1:000000000000:function:" + function
+}
 
 // transformedBy has records transformed by a function. Those of one request are one call.
 func transformedBy(function string, retries int) func(*to) {
