@@ -29,6 +29,28 @@ func AsSetUp(err error) *SetUp {
 	return nil
 }
 
+// Refused is an error that trying again does not mend: the other side understood these records and will never take them
+// as they are. Of a batch of several it says only that one or more of them are refused, so the batch is divided until the
+// refused ones stand alone; those go to the error output, and the others are delivered.
+type Refused struct {
+	Code    string // that goes into the error output, such as HttpEndpoint.DestinationException
+	Message string // what the other side said of it, for people; empty for Err's text
+	Final   bool   // no part of the batch will be taken either: all of it goes to the error output, undivided
+	Err     error
+}
+
+func (e *Refused) Error() string { return fmt.Sprintf("%s: %v", e.Code, e.Err) }
+func (e *Refused) Unwrap() error { return e.Err }
+
+// AsRefused returns the Refused in err's chain, or nil.
+func AsRefused(err error) *Refused {
+	var r *Refused
+	if errors.As(err, &r) {
+		return r
+	}
+	return nil
+}
+
 // after is an error with the pause that the other side asked for.
 type after struct {
 	error
