@@ -1,0 +1,143 @@
+package eventread
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// read returns a body's events, and the error that ended it; nil for its end.
+func read(t *testing.T, body, contentType, encoding string) (events []string, err error) {
+	t.Helper()
+	r, err := NewReader(strings.NewReader(body), contentType, encoding)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	for {
+		event, err := r.Next()
+		var other *NotObjectError
+		switch {
+		case err == io.EOF:
+			return events, nil
+		case errors.As(err, &other):
+			events = append(events, "!")
+		case err != nil:
+			return events, err
+		default:
+			events = append(events, string(event))
+		}
+	}
+}
+
+const (
+	asJSON  = "application/json"
+	asLines = "application/x-ndjson"
+	asBatch = "application/cloudevents-batch+json; charset=utf-8"
+)
+
+func TestBodiesAreReadByTheirShape(t *testing.T) {
+	f := func(contentType, body string, want ...string) {
+		t.Helper()
+		got, err := read(t, body, contentType, "")
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s %q is read as %q, %v", contentType, body, got, err)
+		}
+	}
+	f("", `{"a":1}`, `{"a":1}`)
+	f(asJSON, " {\n \"a\" : [1, 2] }\n", `{"a":[1,2]}`)
+	f(asJSON, `[{"a":1}, {"b":"x y"} ]`, `{"a":1}`, `{"b":"x y"}`)
+	f(asJSON, `[]`)
+	f(asJSON, ``)
+	f(asJSON, `[1,{"a":1},"x",[]]`, "!", `{"a":1}`, "!", "!")
+	f(asLines, "{\"a\":1}\n{\"b\":2}\n\n{\"c\":3}", `{"a":1}`, `{"b":2}`, `{"c":3}`)
+	f(asLines, "[1]\n{}", "!", "{}")
+	f(asBatch, `[{"specversion":"1.0","id":"1"},{"id":"2"}]`, `{"specversion":"1.0","id":"1"}`, `{"id":"2"}`)
+	f("application/cloudevents+json", `{"specversion":"1.0","id":"1"}`, `{"specversion":"1.0","id":"1"}`)
+	f(asJSON, `{"a":"\u00e9 é","a":1e5}`, `{"a":"\u00e9 é","a":1e5}`)
+}
+
+func TestBrokenBodiesGiveWhatCameBefore(t *testing.T) {
+	f := func(contentType, body string, events int, want string) {
+		t.Helper()
+		got, err := read(t, body, contentType, "")
+		var broken *BodyError
+		if !errors.As(err, &broken) || len(got) != events || broken.Event != events || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %d events, %v", body, len(got), err)
+		}
+	}
+	f(asJSON, `[{"a":1},{"b":`, 1, "at byte")
+	f(asJSON, `[{"a":1}`, 1, "")
+	f(asJSON, `{"a":1}}`, 1, "")
+	f(asLines, "{\"a\":1}\n{b}\n{\"c\":1}", 1, "")
+	f(asJSON, "{\"a\":\"\xff\"}", 0, "UTF-8")
+	f(asBatch, `{"id":"1"}`, 0, "want an array")
+}
+
+func TestCompressedBodiesAreReadAndOthersRefused(t *testing.T) {
+	var zipped, zst bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	io.WriteString(z, `[{"a":1},{"a":2}]`)
+	z.Close()
+	s, err := zstd.NewWriter(&zst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(s, `[{"a":1},{"a":2}]`)
+	s.Close()
+	f := func(body, encoding string) {
+		t.Helper()
+		if got, err := read(t, body, asJSON, encoding); err != nil || len(got) != 2 {
+			t.Errorf("%s: %q, %v", encoding, got, err)
+		}
+	}
+	f(zipped.String(), "gzip")
+	f(zst.String(), "zstd")
+	var unsupported *UnsupportedError
+	if _, err := read(t, "", asJSON, "br"); !errors.As(err, &unsupported) || !strings.Contains(err.Error(), "gzip, zstd or none") {
+		t.Errorf("br: %v", err)
+	}
+	if _, err := read(t, "", "application/xml", ""); !errors.As(err, &unsupported) || !strings.Contains(err.Error(), "application/x-ndjson") {
+		t.Errorf("xml: %v", err)
+	}
+	var broken *BodyError
+	if _, err := read(t, "not gzip", asJSON, "gzip"); !errors.As(err, &broken) {
+		t.Errorf("broken gzip: %v", err)
+	}
+	if _, err := read(t, zipped.String()[:20], asJSON, "gzip"); !errors.As(err, &broken) {
+		t.Errorf("cut gzip: %v", err)
+	}
+}
+
+func TestEventsAreBoundedAndBodiesAreNot(t *testing.T) {
+	long := `{"a":"` + strings.Repeat("x", 900_000) + `"}`
+	if events, err := read(t, strings.Repeat(long+"\n", 10), asLines, ""); err != nil || len(events) != 10 {
+		t.Errorf("%d events, %v", len(events), err)
+	}
+	huge := `{"a":"` + strings.Repeat("x", 3<<20) + `"}`
+	if _, err := read(t, huge, asLines, ""); err == nil || !strings.Contains(err.Error(), "more than 2097152 bytes") {
+		t.Errorf("%v", err)
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add(`[{"a":1},{"b":[{}]}]`, asJSON)
+	f.Add("{}\n{}", asLines)
+	f.Fuzz(func(t *testing.T, body, contentType string) {
+		events, err := read(t, body, contentType, "")
+		if err != nil {
+			return
+		}
+		for _, e := range events {
+			if again, err := read(t, e, asJSON, ""); e != "!" && (err != nil || len(again) != 1 || again[0] != e) {
+				t.Errorf("%q gave %q, and that is read as %q, %v", body, e, again, err)
+			}
+		}
+	})
+}
