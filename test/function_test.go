@@ -173,8 +173,13 @@ func reset(w http.ResponseWriter, _ *http.Request) {
 	connection.Close()
 }
 
-// check checks what came of the records.
+// check checks what came of the records, after a function of the stream's name.
 func (c functionCase) check(n *node) {
+	n.t.Helper()
+	c.checkOf(n, c.name)
+}
+
+func (c functionCase) checkOf(n *node, function string) {
 	n.t.Helper()
 	got := n.outcome(c.name)
 	if data := got.data[dataOf(c.name)]; data != c.data {
@@ -189,7 +194,7 @@ func (c functionCase) check(n *node) {
 		if message == "" {
 			message = functionTexts[c.code]
 		}
-		if string(line.RawData) != c.failed[i] || line.ErrorCode != c.code || line.AttemptsMade != c.attempts || line.LambdaARN != arnOf(c.name) {
+		if string(line.RawData) != c.failed[i] || line.ErrorCode != c.code || line.AttemptsMade != c.attempts || line.LambdaARN != arnOf(function) {
 			n.t.Errorf("%s: %+v, want %q of %s after %d attempts", c.name, line, c.failed[i], c.code, c.attempts)
 		}
 		if line.ErrorMessage != message && (message != "" || line.ErrorMessage == "") {

@@ -178,17 +178,17 @@ func TestRecordsAreTakenApartAndDelimited(t *testing.T) {
 	n.create("delimited", keyed("delimited", "!{partitionKeyFromQuery:n}/"), queried(`{n}`), delimitedBy("||"))
 	n.putData("delimited", `{"n":1}||{"n":2}||`, `||`, `{"n":1}|||{"n":1}`, `{"n":2}`)
 	got := n.outcome("delimited")
-	check := map[string]string{"delimited/data/1/": `{"n":1}{"n":1}`, "delimited/data/2/": `{"n":2}{"n":2}`}
-	if !maps.Equal(got.data, check) || got.failures() != 1 || string(got.failed[extractionFailed][0].RawData) != `|{"n":1}` {
-		t.Errorf("%q and %+v, want %q", got.data, got.failed, check)
+	want := map[string]string{"delimited/data/1/": `{"n":1}{"n":1}`, "delimited/data/2/": `{"n":2}{"n":2}`}
+	if !maps.Equal(got.data, want) || got.failures() != 1 || string(got.failed[extractionFailed][0].RawData) != `|{"n":1}` {
+		t.Errorf("%q and %+v, want %q", got.data, got.failed, want)
 	}
 
 	n.create("halves", keyed("halves", "!{partitionKeyFromQuery:n}/"), transformedBy("halves", 0), queried(`{n}`), joined)
 	n.putData("halves", `{"n":"1"}{"n":"refuse"}{"n":"2"}`, `{"n":"1"}`)
 	halves := n.outcome("halves")
-	check = map[string]string{"halves/data/one/": `{"n":"one"}{"n":"one"}`, "halves/data/2/": `{"n":"2"}`}
-	if !maps.Equal(halves.data, check) || halves.failures() != 1 || string(halves.failed[processingFailed][0].RawData) != `{"n":"refuse"}` {
-		t.Errorf("%q and %+v, want %q", halves.data, halves.failed, check)
+	want = map[string]string{"halves/data/one/": `{"n":"one"}{"n":"one"}`, "halves/data/2/": `{"n":"2"}`}
+	if !maps.Equal(halves.data, want) || halves.failures() != 1 || string(halves.failed[processingFailed][0].RawData) != `{"n":"refuse"}` {
+		t.Errorf("%q and %+v, want %q", halves.data, halves.failed, want)
 	}
 
 	n.create("lines", named("lines"), appending)
