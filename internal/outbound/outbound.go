@@ -1,0 +1,122 @@
+// Package outbound sends HTTP requests to addresses that users configure: webhooks, endpoints, tables to look things up in.
+//
+// Whoever may name an address could otherwise make this server speak to what only it can reach: its own ports, the
+// neighbours in its network, a cloud's metadata service. So the client looks at each address it is about to connect to,
+// after the name was resolved, and refuses those that are not public. A name that resolves to another address the second
+// time gains nothing, nor does an IPv4 address in the clothes of IPv6. Redirects are answers like others and are never
+// followed, proxies of the environment are not used, and TLS is at least version 1.2 with the certificate checked.
+//
+// Answers are read up to a bound, undecompressed. The package makes one try: it decides nothing about retry, but FaultOf
+// says what kind of failure an error is. No error shows the path or the query of a URL, which may hold secrets.
+package outbound
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"syscall"
+	"time"
+)
+
+// Options are the settings of a client.
+type Options struct {
+	// AllowPrivate permits loopback addresses and private networks. Link-local addresses and those of metadata services
+	// need a prefix in Allow even then.
+	AllowPrivate bool
+
+	Allow          []netip.Prefix // addresses that are permitted whatever they are
+	ConnectTimeout time.Duration  // of connecting and of the TLS handshake, each; 0 for 10 seconds
+	BodyMax        int64          // bytes of an answer's body; 0 for 1 MiB
+	IdleMax        int            // connections to one host kept for the next requests; 0 for 8
+
+	TLS *tls.Config // roots and client certificates; nil for the system's. Versions below 1.2 are refused anyway
+}
+
+// Client sends requests. It may be used by several goroutines at once.
+type Client struct {
+	http    *http.Client
+	bodyMax int64
+}
+
+// Answer is a response, read.
+type Answer struct {
+	Status int
+	Header http.Header
+	Length int64  // that the response announced; -1 if it did not
+	Body   []byte // at most as much as is allowed
+	Whole  bool   // false if there was more
+}
+
+// New makes a client.
+func New(o Options) *Client {
+	allow := make([]netip.Prefix, len(o.Allow))
+	for i, p := range o.Allow {
+		allow[i] = unmapped(p)
+	}
+	timeout := cmp.Or(o.ConnectTimeout, 10*time.Second)
+	dialer := &net.Dialer{
+		Timeout:   timeout,
+		KeepAlive: 30 * time.Second,
+		ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
+			return check(address, o.AllowPrivate, allow)
+		},
+	}
+	secure := &tls.Config{}
+	if o.TLS != nil {
+		secure = o.TLS.Clone()
+	}
+	secure.MinVersion = max(secure.MinVersion, tls.VersionTLS12)
+	return &Client{
+		bodyMax: cmp.Or(o.BodyMax, 1<<20),
+		http: &http.Client{
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+			Transport: &http.Transport{
+				DialContext:            dialer.DialContext,
+				TLSClientConfig:        secure,
+				TLSHandshakeTimeout:    timeout,
+				IdleConnTimeout:        90 * time.Second,
+				MaxIdleConnsPerHost:    cmp.Or(o.IdleMax, 8),
+				MaxIdleConns:           256,
+				MaxResponseHeaderBytes: 64 << 10,
+				DisableCompression:     true,
+			},
+		},
+	}
+}
+
+// Do sends a request and reads its answer, whatever its status. The request's context bounds all of it.
+func (c *Client) Do(request *http.Request) (*Answer, error) {
+	response, err := c.http.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("send to %s: %w", request.URL.Host, withoutURL(err))
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, c.bodyMax+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the answer of %s: %w", request.URL.Host, withoutURL(err))
+	}
+	answer := &Answer{Status: response.StatusCode, Header: response.Header, Length: response.ContentLength, Body: body, Whole: true}
+	if int64(len(body)) > c.bodyMax {
+		answer.Body, answer.Whole = body[:c.bodyMax], false
+	}
+	return answer, nil
+}
+
+// Close closes the connections that nobody uses.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// withoutURL takes the URL out of an error.
+func withoutURL(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
