@@ -267,3 +267,38 @@ func transformedBy(function string, retries int) func(*to) {
 		parameter(types.ProcessorParameterNameBufferSizeInMb, "0.2"),
 		parameter(types.ProcessorParameterNameBufferIntervalInSeconds, "0"))
 }
+
+// A prefix without expressions leads error outputs too, if they have none of their own.
+func TestErrorOutputsWithoutAPrefixAreBelowTheStreams(t *testing.T) {
+	t.Parallel()
+	n := startNode(t)
+	broken := processed(types.ProcessorTypeDecompression)
+	f := func(stream, want string, edits ...func(*to)) {
+		t.Helper()
+		n.create(stream, append(edits, buffered(1, 900), broken, intoBucket(stream))...)
+		n.putData(stream, "no gzip")
+		n.flush(stream)
+		all := folders(n.dir).read(t, stream)
+		for key, body := range all {
+			prefix, name := splitKey(t, stream, key)
+			at, err := time.Parse("2006-01-02-15-04-05", name.time)
+			check(t, err)
+			if prefix != at.Format(want) {
+				t.Errorf("%s: an error output is below %s, want %s", stream, prefix, at.Format(want))
+			}
+			text, err := decompress(key, body)
+			check(t, err)
+			readFailures(t, decompressionFailed, strings.TrimSuffix(key, ".json.gz")+".gz", text)
+		}
+		if len(all) != 1 {
+			t.Errorf("%s: there are %d objects", stream, len(all))
+		}
+	}
+	f("without", "decompression-failed/2006/01/02/15/")
+	f("literal", "logs/decompression-failed/2006/01/02/15/", prefixed("logs/"))
+	f("own", "bad-decompression-failed", prefixed("logs/"), failing("bad-!{firehose:error-output-type}"))
+	f("plain", "bad/", failing("bad/"))
+	f("timed", "bad/2006/decompression-failed/", prefixed("logs/!{timestamp:HH}/"), failing("bad/!{timestamp:yyyy}/!{firehose:error-output-type}/"))
+	f("extended", "decompression-failed/2006/01/02/15/", func(d *to) { d.FileExtension = aws.String(".json.gz") })
+	f("zoned", "decompression-failed/2006/01/02/15/", func(d *to) { d.CustomTimeZone = aws.String("Asia/Tokyo") })
+}

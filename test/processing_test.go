@@ -287,3 +287,73 @@ func TestPutsFromElsewhereThanCloudWatchLogsAreRefusedOnDemand(t *testing.T) {
 	n.putData("free", "x")
 	n.expect("free", map[string]string{"y/": "x"})
 }
+
+// Everything at once: what one step makes is what the next is given, in the service's order.
+func TestProcessorsRunInTheirOrderWhateverTheirListSays(t *testing.T) {
+	t.Parallel()
+	catalog := tables(t.TempDir())
+	catalog.set(t, "events", "user string", "n int")
+	n := newNode(t, "--catalog-dir", string(catalog))
+	n.env = []string{functionsAt(t, map[string]http.Handler{"enrich": transforming(func(data string) result {
+		var in struct{ User, Text string }
+		if json.Unmarshal([]byte(data), &in) != nil || in.User == "" {
+			return result{"result": "Dropped"}
+		}
+		r := ok(fmt.Sprintf(`{"user":%q,"n":%q}`, in.User, in.Text))
+		r["metadata"] = map[string]any{"partitionKeys": map[string]string{"initial": in.User[:1]}}
+		return r
+	})})}
+	n.start()
+	n.create("s", keyed("s", "!{partitionKeyFromLambda:initial}/!{partitionKeyFromQuery:user}/"), converted("events", openX, toParquet),
+		queried("{user}"), transformedBy("enrich", 0), joined, extracting("True"))
+	n.putData("s", gzipped(t, envelope(t, `{"user":"ann","text":"1"}`, `{"user":"bob","text":"2"} {"text":"3"}`)),
+		gzipped(t, controlMessage), gzipped(t, envelope(t, `{"user":"ann","text":"many"}`, `{"user":"ann","text":"4"}`)))
+	n.expectUnfit("s", "events", malformed(`{"user":"ann","text":"many"}`, schemaMismatch+`For input string: "many"`))
+	got := map[string]string{}
+	for key, body := range folders(n.dir).read(t, bucket) {
+		if prefix, name := splitKey(t, "s", key); name.extension == ".parquet" {
+			got[prefix] += strings.Join(rowsOfParquet(t, body), "")
+		}
+	}
+	want := map[string]string{"s/data/a/ann/": `{"user":"ann","n":1}{"user":"ann","n":4}`, "s/data/b/bob/": `{"user":"bob","n":2}`}
+	if !maps.Equal(got, want) {
+		t.Errorf("delivered\n%q\nwant\n%q", got, want)
+	}
+}
+
+func TestProcessingThatTheServiceRefusesIsRefused(t *testing.T) {
+	t.Parallel()
+	catalog := tables(t.TempDir())
+	catalog.set(t, "orders", "id string")
+	n := newNode(t, "--catalog-dir", string(catalog))
+	n.env = []string{functionsAt(t, map[string]http.Handler{"echo": transforming(ok)})}
+	n.start()
+	f := func(text string, edits ...func(*to)) {
+		t.Helper()
+		_, err := n.api().CreateDeliveryStream(t.Context(), &firehose.CreateDeliveryStreamInput{DeliveryStreamName: aws.String("s"),
+			ExtendedS3DestinationConfiguration: destination(edits...)})
+		var refused *types.InvalidArgumentException
+		if !errors.As(err, &refused) || !strings.Contains(refused.ErrorMessage(), text) {
+			t.Errorf("the service answers %v, want %s", err, text)
+		}
+	}
+	byN := keyed("s", "!{partitionKeyFromQuery:n}/")
+	f("SizeInMBs must be at least 64", byN, queried("{n}"), buffered(63, 60))
+	f("IntervalInSeconds must be at least 60", byN, queried("{n}"), buffered(64, 59))
+	f("keys that are not present in the S3 Prefix", byN, queried("{n,m}"))
+	f("keys that are not present in the MetaDataExtraction", keyed("s", "!{partitionKeyFromQuery:n}/!{partitionKeyFromQuery:m}/"), queried("{n}"))
+	f("no Lambda processor is present", keyed("s", "!{partitionKeyFromLambda:k}/"))
+	f("only be present when Dynamic Partitioning is enabled", named("s"), joined)
+	f("only be present when Dynamic Partitioning is enabled", named("s"), queried("{n}"))
+	f("at least 60 for S3 backup", named("s"), backedUp, func(d *to) { d.S3BackupConfiguration.BufferingHints.IntervalInSeconds = aws.Int32(59) })
+	f("must be set to UNCOMPRESSED", named("s"), converted("orders", openX, toParquet), compressed(types.CompressionFormatGzip))
+	f("at least 64 when data format conversion", named("s"), converted("orders", openX, toParquet), buffered(63, 60))
+	f("can only be enabled with DecompressionProcessor", named("s"),
+		processed(types.ProcessorTypeCloudWatchLogProcessing, parameter(types.ProcessorParameterNameDataMessageExtraction, "True")))
+
+	n.create("echo", named("echo"), transformedBy("echo", 0), converted("orders", openX, toParquet), func(d *to) { d.BufferingHints = nil })
+	d := describe(t, n.api(), "echo").Destinations[0].ExtendedS3DestinationDescription
+	if size := *d.BufferingHints.SizeInMBs; size != 128 || !aws.ToBool(d.DataFormatConversionConfiguration.Enabled) {
+		t.Errorf("a conversion has batches of %d MB, and is enabled: %v", size, d.DataFormatConversionConfiguration.Enabled)
+	}
+}
