@@ -13,10 +13,11 @@ import (
 )
 
 // Head is what is known of a batch when its first record arrives. With the stream's and the delivery's identity First,
-// Sub, Partition and Failure name the batch.
+// Sub, Part, Partition and Failure name the batch.
 type Head struct {
 	First     record.Position // of its first record
 	Sub       uint32          // where processing made several records of one: which of them is the first
+	Part      uint32          // of a batch that was divided because some of its records are refused; 0 for a whole one. Part n is divided into 2n+1 and 2n+2
 	Partition string          // values of the partition keys, by JoinPartition; empty without dynamic partitioning
 	Failure   string          // kind of error, such as processing-failed, of an error output; empty for data
 	Time      time.Time       // log time of its first record, the oldest

@@ -13,10 +13,14 @@ import (
 // compresses them in frames, so that hundreds of open batches cost little memory and little disk.
 type Buffer struct {
 	spool *Spool
-	frame frame  // not in the spool yet
-	plain []byte // scratch
-	dense []byte // scratch
+	frame frame // not in the spool yet
 }
+
+// scratch is the memory in which a frame is compressed. Buffers share it, since hundreds may be open.
+type scratch struct{ plain, dense []byte }
+
+// scratchMax is the largest scratch that is kept: large records are rare.
+const scratchMax = 1 << 20
 
 // frameSize is how many bytes of records are compressed together. Each open batch holds that much, so it is small.
 const frameSize = 32 << 10
@@ -48,31 +52,50 @@ func (b *Buffer) flush() error {
 	if len(f.sizes) == 0 {
 		return nil
 	}
-	b.plain = binary.AppendUvarint(b.plain[:0], uint64(len(f.sizes)/2))
+	x := b.spool.spools.takeScratch()
+	defer b.spool.spools.giveScratch(x)
+	x.plain = binary.AppendUvarint(x.plain[:0], uint64(len(f.sizes)/2))
 	for _, size := range f.sizes {
-		b.plain = binary.AppendUvarint(b.plain, uint64(size))
+		x.plain = binary.AppendUvarint(x.plain, uint64(size))
 	}
-	b.plain = append(append(b.plain, f.notes...), f.data...)
-	if longest := s2.MaxEncodedLen(len(b.plain)); cap(b.dense) < longest {
-		b.dense = make([]byte, longest)
+	x.plain = append(append(x.plain, f.notes...), f.data...)
+	if longest := 4 + s2.MaxEncodedLen(len(x.plain)); cap(x.dense) < longest {
+		x.dense = make([]byte, longest)
 	}
-	dense := s2.Encode(b.dense[:cap(b.dense)], b.plain)
-	var length [4]byte
-	binary.BigEndian.PutUint32(length[:], uint32(len(dense)))
-	if _, err := b.spool.Write(length[:]); err != nil {
+	dense := s2.Encode(x.dense[4:cap(x.dense)], x.plain)
+	binary.BigEndian.PutUint32(x.dense[:4], uint32(len(dense)))
+	if _, err := b.spool.Write(x.dense[:4+len(dense)]); err != nil {
 		return err
 	}
-	if _, err := b.spool.Write(dense); err != nil {
-		return err
-	}
-	f.data, f.notes, f.sizes = f.data[:0], f.notes[:0], f.sizes[:0]
+	f.data, f.notes, f.sizes = emptied(f.data), emptied(f.notes), f.sizes[:0]
 	return nil
+}
+
+// emptied returns the memory for the next frame, unless a large record made it large.
+func emptied(b []byte) []byte {
+	if cap(b) > 4*frameSize {
+		return nil
+	}
+	return b[:0]
+}
+
+func (s *Spools) takeScratch() *scratch {
+	if x, ok := s.scratch.Get().(*scratch); ok {
+		return x
+	}
+	return new(scratch)
+}
+
+func (s *Spools) giveScratch(x *scratch) {
+	if cap(x.plain)+cap(x.dense) <= scratchMax {
+		s.scratch.Put(x)
+	}
 }
 
 // Complete writes what is left; then the buffer can be read any number of times, and nothing more can be added.
 func (b *Buffer) Complete() error {
 	err := b.flush()
-	b.frame, b.plain, b.dense = frame{}, nil, nil
+	b.frame = frame{}
 	return err
 }
 
@@ -125,6 +148,8 @@ func (r *BufferReader) read(p []byte) error {
 	return nil
 }
 
+var errFrame = errors.New("read buffered records: a frame is damaged")
+
 // parse finds the records and notes of a frame.
 func (r *BufferReader) parse() (Records, error) {
 	rest := r.plain
@@ -135,14 +160,18 @@ func (r *BufferReader) parse() (Records, error) {
 	}
 	r.ends, r.notes = r.ends[:0], r.notes[:0]
 	data, notes := 0, 0
-	for range number() {
+	count := number()
+	if count < 0 || count > len(rest)/2 {
+		return Records{}, errFrame
+	}
+	for range count {
 		data += number()
 		r.ends = append(r.ends, data)
 		notes += number()
 		r.notes = append(r.notes, notes)
 	}
 	if data < 0 || notes < 0 || data+notes != len(rest) {
-		return Records{}, errors.New("read buffered records: a frame is damaged")
+		return Records{}, errFrame
 	}
 	r.note = len(r.plain) - len(rest)
 	start := r.note + notes

@@ -15,6 +15,8 @@ type Spools struct {
 	dir  string
 	left atomic.Int64 // bytes of memory that spools may still take
 	pool sync.Pool    // of *[]byte of chunkMax
+
+	scratch sync.Pool // of *scratch
 }
 
 // Chunks of a spool double from the smallest to the largest size, so that a small body costs little.

@@ -3,6 +3,7 @@ package deliver
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"time"
 
 	"firehose/internal/process/lambda"
@@ -22,6 +23,9 @@ type call struct {
 // callsMax is how many calls of a delivery are under way at once.
 const callsMax = 5
 
+// callRecordsMax bounds the records of a call, for empty ones add nothing to its size.
+const callRecordsMax = 10_000
+
 // filling returns the call that still takes records, or nil.
 func (p *pipeline) filling() *call {
 	if n := len(p.calls); n > 0 && !p.calls[n-1].begun {
@@ -38,7 +42,7 @@ func (p *pipeline) callDeadline(c *call) time.Time {
 // enqueue adds a record to the call that is being filled.
 func (p *pipeline) enqueue(ctx context.Context, it item) error {
 	size := int64(len(it.data))
-	if c := p.filling(); c != nil && (c.size+size > p.plan.Process.Lambda.Size || !it.time.Before(p.callDeadline(c))) {
+	if c := p.filling(); c != nil && (len(c.items) == callRecordsMax || c.size+size > p.plan.Process.Lambda.Size || !it.time.Before(p.callDeadline(c))) {
 		if err := p.launch(ctx); err != nil {
 			return err
 		}
@@ -128,7 +132,7 @@ func (p *pipeline) landCalls(ctx context.Context) error {
 func (p *pipeline) land(ctx context.Context) error {
 	c := p.calls[0]
 	if c.err != nil {
-		return errMoved // the delivery ends
+		return fmt.Errorf("call the function: %w", c.err)
 	}
 	p.observeCall(c)
 	for i, it := range c.items {

@@ -83,8 +83,10 @@ func (d *Delivery) Reconfigure(ctx context.Context, version int) error {
 // It reports whether it moved the reading back.
 func (d *Delivery) moveRefused(ctx context.Context) (moved bool) {
 	d.mu.Lock()
-	version := d.state.latest().Version
-	due := slices.ContainsFunc(d.flights, func(f *flight) bool { return f.Version != version && f.problem != nil && !f.mayExist })
+	version, spanned := d.state.latest().Version, d.spannedLocked(d.floorLocked())
+	due := slices.ContainsFunc(d.flights, func(f *flight) bool {
+		return f.Version != version && f.problem != nil && !f.mayExist && (f.stored == nil || !spanned)
+	})
 	d.mu.Unlock()
 	if !due {
 		return false
@@ -211,11 +213,12 @@ func awaitEnd(flights []*flight) {
 	}
 }
 
-// processing says whether records are processed, or batches of processed records are in flight.
+// processing says whether records are processed, or batches of processed records are in flight, or delivered above where
+// the reading goes on.
 func (d *Delivery) processing() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.cutting.lines != nil || slices.ContainsFunc(d.flights, func(f *flight) bool { return f.stored != nil })
+	return d.cutting.lines != nil || d.spannedLocked(d.next) || slices.ContainsFunc(d.flights, func(f *flight) bool { return f.stored != nil })
 }
 
 // enforceProcessed is enforce where records are processed. Batches of partitions overlap, so it takes back all that is in
@@ -264,15 +267,23 @@ func (d *Delivery) enforceProcessed(version int, forFlights bool) (moved bool, e
 	return moved, err
 }
 
+// spannedLocked says whether a record at p or behind it may be in a batch of processed records that is delivered.
+func (d *Delivery) spannedLocked(p record.Position) bool {
+	return slices.ContainsFunc(d.spans, func(s Span) bool { return p.Before(s.End.behind()) })
+}
+
 // cutLocked returns the position up to which batches may have been cut already: by an earlier life, or by this one if the
 // reading has moved back since.
 func (d *Delivery) cutLocked() record.Position {
 	p := d.start
 	for _, s := range d.spans {
-		p = later(p, record.Position{Block: s.End.At.Block, Index: s.End.At.Index + 1})
+		p = later(p, s.Until.behind())
 	}
 	for _, f := range d.flights {
 		p = later(p, f.End)
+		if f.stored != nil {
+			p = later(p, f.stored.span.Until.behind())
+		}
 	}
 	return p
 }
@@ -288,29 +299,27 @@ func later(p, q record.Position) record.Position {
 // from where on nothing can be in place. They are the position behind when something may be: then nothing can be taken back.
 func (d *Delivery) recallableProcessedLocked(behind record.Position) (low, free record.Position) {
 	low = d.floorLocked()
-	absent := len(d.flights) > 0
+	if d.spannedLocked(low) {
+		return behind, behind // another version may give a delivered record another partition
+	}
+	absent := map[int]bool{}
 	for _, f := range d.flights {
 		if f.done || f.trying || f.mayExist {
 			return behind, behind
 		}
-		absent = absent && f.absent
+		absent[f.Version] = absent[f.Version] || f.absent
 	}
-	for _, s := range d.spans {
-		if low.Before(s.End.At) || low == s.End.At {
-			return behind, behind // another version may give a delivered record another partition
-		}
+	if end, some := d.sentBeforeLocked(low, absent); some {
+		return low, end
 	}
-	if free = low; free.Before(d.start) && !absent {
-		free = d.start
-	}
-	return low, free
+	return low, low
 }
 
 // recallableLocked returns the index from which on no batch in flight can be in place, and the position from which on
 // nothing at all can be.
 func (d *Delivery) recallableLocked() (keep int, free record.Position) {
 	keep, free = len(d.flights), d.next
-	absent := map[int]bool{} // versions whose destination holds nothing, since it does not exist
+	absent := map[int]bool{}
 	for ; keep > 0; keep-- {
 		f := d.flights[keep-1]
 		if f.done || f.trying || f.mayExist {
@@ -319,16 +328,24 @@ func (d *Delivery) recallableLocked() (keep int, free record.Position) {
 		absent[f.Version] = absent[f.Version] || f.absent
 		free = f.from
 	}
-	// What this life has not sent yet an earlier one may have sent, up to the log's end of that time.
-	end := d.start
+	if end, some := d.sentBeforeLocked(d.next, absent); some {
+		return keep, end
+	}
+	return keep, free
+}
+
+// sentBeforeLocked returns up to where an earlier life may have sent what comes after p, if it may have: up to the log's
+// end of that time, but for versions whose destination holds nothing, since it does not exist.
+func (d *Delivery) sentBeforeLocked(p record.Position, absent map[int]bool) (end record.Position, some bool) {
+	end = d.start
 	for _, v := range slices.Backward(d.state.Versions) {
-		if !v.From.Before(end) || !d.next.Before(end) {
+		if !v.From.Before(end) || !p.Before(end) {
 			continue
 		}
 		if !absent[v.Version] {
-			return keep, end
+			return end, true
 		}
 		end = v.From
 	}
-	return keep, free
+	return end, false
 }

@@ -310,7 +310,10 @@ const aheadMax = 1000
 func (d *Delivery) farAhead() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(d.flights) >= aheadMax || len(d.sent) >= aheadMax || len(d.spans) >= 2*spansMax
+	if len(d.flights) >= aheadMax || len(d.sent) >= aheadMax || d.unsaved >= aheadMax {
+		return true
+	}
+	return d.heldLocked() && d.spansSizeLocked() >= 2*spansSizeMax // else the cutting must go on for the floor to rise
 }
 
 // reached notes that everything before p is delivered, if nothing is in flight: p is where the reading stands while no

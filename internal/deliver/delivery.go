@@ -141,7 +141,7 @@ type Delivery struct {
 	flights []*flight       // in the order of their records
 	next    record.Position // what is before it is delivered or in flight
 	spans   []Span          // of processed records that are delivered above the floor
-	unsaved bool            // spans has some that no state was saved with
+	unsaved int             // spans that no state was saved with
 	sent    []Sent          // delivered since the state was last saved
 	changed chan struct{}   // closed and replaced when the saved floor moves
 }
@@ -300,7 +300,7 @@ func (f *flight) problemLocked() *Problem {
 
 // Place is where a record stands on its way to the destination.
 type Place struct {
-	State string // "open": in no batch that is cut; "processed": in one of several that are open or in flight; "in flight"; "delivered"; "unknown": so long ago that it is forgotten
+	State string // "open": in no batch that is cut; "processed": in one of several that are open, in flight or delivered; "in flight"; "delivered"; "unknown": so long ago that it is forgotten
 	Head  batch.Head
 	Name  string // address of what becomes or became of the batch; empty while open
 }
@@ -328,11 +328,12 @@ func (d *Delivery) Locate(p record.Position) (Place, error) {
 }
 
 func (d *Delivery) locateLocked(p record.Position) (Place, bool) {
+	mixed := func(f *flight) bool { return f.stored != nil && !f.stored.whole() && p.Before(f.End) }
+	if !p.Before(d.floorLocked()) && (d.spannedLocked(p) || slices.ContainsFunc(d.flights, mixed)) {
+		return Place{State: "processed"}, true
+	}
 	if !p.Before(d.next) {
 		return Place{State: "open"}, true
-	}
-	if !p.Before(d.floorLocked()) && (len(d.spans) > 0 || slices.ContainsFunc(d.flights, func(f *flight) bool { return f.stored != nil && !f.stored.whole() })) {
-		return Place{State: "processed"}, true
 	}
 	for _, f := range d.flights {
 		if !p.Before(f.First) && p.Before(f.End) {

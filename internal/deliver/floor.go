@@ -77,7 +77,7 @@ func (d *Delivery) saveFloor() error {
 		if moved {
 			s.raise(floor)
 		}
-		return moved || d.unsaved
+		return moved || d.unsaved > 0
 	})
 	if err != nil || !moved {
 		return err
@@ -102,24 +102,19 @@ func (d *Delivery) change(edit func(*State) bool) error {
 	state := d.state.clone()
 	state.Spans = slices.Clone(d.spans)
 	changed := edit(&state)
-	sent := d.sent
-	if changed {
-		d.unsaved = false
-	}
+	sent, unsaved := d.sent, d.unsaved
 	d.mu.Unlock()
 	if !changed {
 		return nil
 	}
 	oldest, _ := d.Log.Ends()
 	if err := d.Cursor.Save(state, sent, oldest); err != nil {
-		d.mu.Lock()
-		d.unsaved = len(d.spans) > 0
-		d.mu.Unlock()
 		return fmt.Errorf("save the delivery's state: %w", err)
 	}
 	d.mu.Lock()
 	d.state = state
 	d.sent = d.sent[len(sent):]
+	d.unsaved -= unsaved
 	d.mu.Unlock()
 	signal(d.moved)
 	return nil

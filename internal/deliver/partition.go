@@ -29,10 +29,29 @@ type openBatch struct {
 	size   int64 // bytes that count for the limits
 	raw    int64 // bytes of the records as they were put
 	count  int
+	listed *members // where a function is called
 	buffer *batch.Buffer
 }
 
 func (b *openBatch) first() Point { return Point{At: b.head.First, Sub: b.head.Sub} }
+
+// add counts a record that was put into the buffer.
+func (b *openBatch) add(it item, size int64) {
+	b.size, b.raw, b.count = b.size+size, b.raw+int64(len(it.raw)), b.count+1
+	b.end = Point{At: it.place.At, Sub: it.place.Sub + 1}
+	if b.listed != nil && b.count > 1 {
+		b.listed.add(it.place)
+	}
+}
+
+// span returns where the batch lies when it is closed at a point.
+func (b *openBatch) span(until Point) Span {
+	s := Span{lane: b.lane, First: b.first(), End: b.end, Until: until}
+	if b.listed != nil {
+		s.Members = b.listed.list()
+	}
+	return s
+}
 
 // fits says whether another record belongs to the batch. The rule is batch.Cutter's.
 func (b *openBatch) fits(limits batch.Limits, at time.Time, size int64) bool {

@@ -158,8 +158,8 @@ func sequence(p Point) string {
 func (p *pipeline) put(ctx context.Context, n lane, it item, size int64, data []byte) error {
 	d := p.d
 	b := p.table.byLane[n]
-	past := d.past.holds(n, it.place)
-	if b != nil && (past || !b.fits(p.version.Limits, it.time, size)) {
+	past, edge := d.past.find(n, it.place)
+	if b != nil && (b.first().Before(edge) || !b.fits(p.version.Limits, it.time, size)) {
 		if err := p.close(ctx, b, it.place); err != nil {
 			return err
 		}
@@ -175,6 +175,10 @@ func (p *pipeline) put(ctx context.Context, n lane, it item, size int64, data []
 		}
 		b = &openBatch{lane: n, buffer: d.Spools.NewBuffer(), head: batch.Head{First: it.place.At, Sub: it.place.Sub,
 			Partition: n.Partition, Failure: n.Failure, Time: it.time, Version: p.version.Version}}
+		if p.plan.Function != nil {
+			b.listed = new(members)
+			b.listed.start(it.place)
+		}
 		p.table.add(b)
 	}
 	var note []byte
@@ -184,8 +188,7 @@ func (p *pipeline) put(ctx context.Context, n lane, it item, size int64, data []
 	if err := b.buffer.Append(data, note); err != nil {
 		return &errBuffer{it.place.At, err}
 	}
-	b.end = Point{At: it.place.At, Sub: it.place.Sub + 1}
-	b.size, b.raw, b.count = b.size+size, b.raw+int64(len(it.raw)), b.count+1
+	b.add(it, size)
 	if !b.fits(p.version.Limits, b.head.Time, 0) {
 		return p.close(ctx, b, b.end)
 	}
@@ -225,6 +228,19 @@ func (p *pipeline) close(ctx context.Context, b *openBatch, until Point) error {
 	}
 	p.d.sendStored(p.senders, b, until)
 	return nil
+}
+
+// catchUp brings on their way the results that are there, and sends what is due now that the records before the position
+// were read, the last of them of the given log time, if any was. What waits for a function is not read yet in this sense.
+func (p *pipeline) catchUp(ctx context.Context, now time.Time, at record.Position) error {
+	if err := p.landCalls(ctx); err != nil {
+		return err
+	}
+	until := Point{At: at}
+	if len(p.calls) > 0 {
+		now, until = p.calls[0].items[0].time, p.calls[0].items[0].place
+	}
+	return p.closeDue(ctx, now, until)
 }
 
 // finish ends the segment: everything that was read before the position is processed and sent.

@@ -1,11 +1,15 @@
 package deliver_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"time"
 
 	"firehose/internal/batch"
@@ -18,23 +22,29 @@ import (
 // processing is what a plan does to records, which are lines that begin with six digits, or runs of such lines. All of
 // it follows from the digits.
 type processing struct {
+	unpack   bool // from GZIP
 	split    bool // into lines
 	function bool // drops some, refuses some
 	parts    int  // partitions; 0 for no partitioning
 	active   int  // of them at once; 0 for no limit
 	rejects  bool // the encoder refuses some
+
+	keys deliver.Keys                                  // in place of those of parts
+	call func(ctx context.Context, text string) string // in place of function; "" for a failure
 }
 
-func randomProcessing(r *rand.Rand) processing {
+func randomProcessing(r *rand.Rand, packed bool) processing {
 	p := processing{split: r.IntN(3) == 0, function: r.IntN(3) == 0, rejects: r.IntN(3) == 0}
+	p.unpack = packed && (p.split || r.IntN(4) > 0) // what is packed cannot be split
 	if r.IntN(2) == 0 {
-		p.parts, p.active = 1+r.IntN(8), []int{0, 0, 1, 3}[r.IntN(4)]
+		p.parts, p.active = []int{1 + r.IntN(8), 50}[r.IntN(2)], []int{0, 0, 1, 3, 20}[r.IntN(5)]
 	}
 	return p
 }
 
 func (p processing) apply(w *world, plan deliver.Plan) deliver.Plan {
 	plan.Rejects, plan.Active = p.rejects, p.active
+	plan.Process.Decompress, plan.Process.Messages = p.unpack, p.unpack
 	if p.split {
 		plan.Process.Split = &process.Split{Delimiter: "\n"}
 	}
@@ -42,11 +52,40 @@ func (p processing) apply(w *world, plan deliver.Plan) deliver.Plan {
 		plan.Process.Lambda = &process.Lambda{Size: 100, Interval: 7 * time.Second}
 		plan.Function = function{w}
 	}
-	if p.parts > 0 {
+	if p.call != nil {
+		plan.Process.Lambda = &process.Lambda{Size: 4, Interval: time.Minute}
+		plan.Function = wordwise(p.call)
+	}
+	if p.parts > 0 || p.keys != nil {
 		plan.Process.Partition = &process.Partition{}
 		plan.Keys = keys{p.parts}
 	}
+	if p.keys != nil {
+		plan.Keys = p.keys
+	}
 	return plan
+}
+
+// packed returns lines as the messages of an envelope in GZIP.
+func packed(text []byte) []byte {
+	var b bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&b, gzip.NoCompression)
+	fmt.Fprint(w, `{"messageType":"DATA_MESSAGE","logEvents":[`)
+	for i, line := range lines(text) {
+		fmt.Fprintf(w, `%s{"message":%q}`, ","[:min(i, 1)], strings.TrimSuffix(line, "\n"))
+	}
+	fmt.Fprint(w, "]}")
+	w.Close()
+	return b.Bytes()
+}
+
+// unpacked undoes packed, if it was done.
+func unpacked(record []byte) []byte {
+	text := record
+	if bytes.HasPrefix(record, []byte("\x1f\x8b")) {
+		process.NewExpander(process.Config{Decompress: true, Messages: true}).Expand(record, func(piece []byte) { text = piece })
+	}
+	return text
 }
 
 // number is what a record's first line begins with; false for an empty record.
@@ -72,29 +111,62 @@ func (k keys) Values(_ context.Context, record []byte, dst []string) ([]string, 
 	return append(dst, strconv.Itoa(n*7919%10007%k.parts)), nil
 }
 
+// wordwise is a function that is called with each record in turn.
+type wordwise func(ctx context.Context, text string) string
+
+func (f wordwise) Call(ctx context.Context, records []lambda.Record) ([]lambda.Result, error) {
+	results := make([]lambda.Result, len(records))
+	for i, r := range records {
+		if text := f(ctx, strings.TrimSpace(string(r.Data))); text != "" {
+			results[i].Data = []byte(text + "\n")
+		} else {
+			results[i].Failure = &erroroutput.Failure{Type: erroroutput.Processing, Attempts: 1}
+		}
+	}
+	return results, ctx.Err()
+}
+
+// letters gives each record the partition of its first letter.
+type letters struct{}
+
+func (letters) Values(_ context.Context, record []byte, dst []string) ([]string, error) {
+	return append(dst, string(record[:1])), nil
+}
+
 // function answers after a while.
 type function struct{ world *world }
 
 func (f function) Call(ctx context.Context, records []lambda.Record) ([]lambda.Result, error) {
 	w := f.world
 	w.mu.Lock()
-	long := time.Duration(0)
+	long, hangs, whim := time.Duration(0), false, 0
 	if !w.calm && w.chance.IntN(3) == 0 {
 		long = time.Duration(w.chance.IntN(5_000)) * time.Millisecond
+		hangs = w.chance.IntN(15) == 0
+	}
+	if w.fickle {
+		whim = w.chance.IntN(4)
 	}
 	w.danger()
 	w.mu.Unlock()
+	if hangs {
+		<-ctx.Done()
+		return nil, context.Cause(ctx)
+	}
 	select {
 	case <-time.After(long):
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
+	w.mu.Lock()
+	w.danger()
+	w.mu.Unlock()
 	results := make([]lambda.Result, len(records))
 	for i, r := range records {
 		switch n, ok := number(r.Data); {
 		case dropped(r.Data):
 			results[i].Dropped = true
-		case ok && n%19 == 0:
+		case ok && n%19 == 0, whim == 1, whim == 2 && n%2 == 0:
 			results[i].Failure = &erroroutput.Failure{Type: erroroutput.Processing, Code: "Lambda.ProcessingFailedStatus", Attempts: 1}
 		default:
 			results[i].Data = r.Data

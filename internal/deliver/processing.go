@@ -3,6 +3,7 @@ package deliver
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"firehose/internal/log"
@@ -57,10 +58,15 @@ func (d *Delivery) enter(ctx context.Context, senders *task.Group) (processed bo
 
 // segmentEnds says whether every batch must end before c.at.
 func (d *Delivery) segmentEnds() bool {
+	boundary, bounded := d.segmentEnd()
+	return bounded && !d.cutting.at.Before(boundary)
+}
+
+// segmentEnd returns where the segment ends, if that is known.
+func (d *Delivery) segmentEnd() (boundary record.Position, bounded bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	boundary, bounded := d.state.boundary(d.cutting.lines.from)
-	return bounded && !d.cutting.at.Before(boundary)
+	return d.state.boundary(d.cutting.lines.from)
 }
 
 // leave forgets the segment and what is open in it.
@@ -107,26 +113,41 @@ func (d *Delivery) processBlock(ctx context.Context, senders *task.Group, entry 
 		}
 		b = &c.block
 	}
+	d.boundOpen(c.at)
 	c.inside = true
 	defer func() { c.inside = false }()
+	boundary, bounded := d.segmentEnd() // no command sets one inside the block that is read
 	for index := int(c.at.Index); index < b.Count(); index++ {
 		c.at = record.Position{Block: entry.Number, Index: uint32(index)}
-		d.boundOpen(c.at)
-		if d.segmentEnds() {
+		if bounded && !c.at.Before(boundary) {
 			return nil
 		}
 		if err := c.lines.take(ctx, c.at, entry.Time, b.Record(index)); err != nil {
 			return err
 		}
+		if moved := d.obey(ctx); moved {
+			return errMoved
+		}
 	}
 	c.at = record.Position{Block: entry.Number + 1}
-	if err := c.lines.landCalls(ctx); err != nil {
+	if err := c.lines.catchUp(ctx, entry.Time, c.at); err != nil {
 		return err
 	}
 	if !d.segmentEnds() {
 		d.progress()
 	}
 	return nil
+}
+
+// obey does a command that is waiting: a block may take long. It reports whether the command moved the reading back, or
+// ctx ended.
+func (d *Delivery) obey(ctx context.Context) (moved bool) {
+	select {
+	case cmd := <-d.commands:
+		moved = cmd()
+	default:
+	}
+	return moved || ctx.Err() != nil
 }
 
 // progress notes how far the records are in flight or delivered.
@@ -151,7 +172,7 @@ func (d *Delivery) idleProcessing(ctx context.Context, senders *task.Group) erro
 		_, err := d.enter(ctx, senders)
 		return err
 	}
-	if err := c.lines.landCalls(ctx); err != nil {
+	if err := c.lines.catchUp(ctx, time.Time{}, c.at); err != nil {
 		return err
 	}
 	d.progress()
@@ -209,13 +230,31 @@ func (p *pipeline) timePasses(ctx context.Context, now time.Time, at record.Posi
 	return p.closeDue(ctx, now, Point{At: at})
 }
 
-// Bounds of what is open: so many batches may be delivered above the floor, which an open batch holds down.
-const spansMax = 4000
+// spansSizeMax bounds the state, and with it the batches that are delivered above the floor, which an open batch holds
+// down: about four thousand, or fewer if their records are listed.
+const spansSizeMax = 1 << 20
 
-// boundOpen ends all open batches at a position when too much is delivered above them.
+// spansSizeLocked returns how much room the spans take that the floor has not passed.
+func (d *Delivery) spansSizeLocked() (size int) {
+	floor := d.floorLocked()
+	for _, s := range d.spans {
+		if !s.over(floor) {
+			size += s.size()
+		}
+	}
+	return size
+}
+
+// heldLocked says whether a batch in flight holds the floor down; else what is open does.
+func (d *Delivery) heldLocked() bool {
+	return slices.ContainsFunc(d.flights, func(f *flight) bool { return !d.next.Before(f.from) })
+}
+
+// boundOpen ends all open batches at a position when too much is delivered above them. It does not help where a batch in
+// flight holds the floor down.
 func (d *Delivery) boundOpen(at record.Position) {
 	d.mu.Lock()
-	crowded := len(d.spans)+len(d.flights) >= spansMax && d.next.Before(at)
+	crowded := d.next.Before(at) && d.spansSizeLocked() >= spansSizeMax && !d.heldLocked()
 	d.mu.Unlock()
 	if crowded {
 		d.endBatches(at)

@@ -45,8 +45,7 @@ func (d *Delivery) send(senders *task.Group, b batch.Batch) {
 func (d *Delivery) sendStored(senders *task.Group, b *openBatch, until Point) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	span := Span{lane: b.lane, First: b.first(), End: b.end, Until: until}
-	d.sendLocked(senders, &flight{Batch: b.cut(), from: b.head.First, stored: &stored{buffer: b.buffer, span: span}})
+	d.sendLocked(senders, &flight{Batch: b.cut(), from: b.head.First, stored: &stored{buffer: b.buffer, span: b.span(until)}})
 }
 
 func (d *Delivery) sendLocked(senders *task.Group, f *flight) {
@@ -203,7 +202,7 @@ func (d *Delivery) land(f *flight, delivered bool) {
 		d.sent = append(d.sent, Sent{Head: f.Head, End: f.End, Records: f.Records})
 	}
 	if f.stored != nil {
-		d.spans, d.unsaved = append(d.spans, f.stored.span), true
+		d.spans, d.unsaved = append(d.spans, f.stored.span), d.unsaved+1
 		d.flights = slices.DeleteFunc(d.flights, func(other *flight) bool { return other == f })
 	}
 	for len(d.flights) > 0 && d.flights[0].done {

@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
-	"slices"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -35,6 +36,7 @@ type world struct {
 	mu      sync.Mutex
 	chance  *rand.Rand
 	calm    bool // nothing fails
+	fickle  bool // functions change their minds
 	fuse    int  // points of danger until the process dies; 0 for never
 	dead    bool
 	ends    func() (first, next uint64)
@@ -45,6 +47,7 @@ type world struct {
 	plans   []plan
 	version int // in force at the start; 0 for the last plan
 	buckets []bucketState
+	denied  string // part of names that are refused; "" for none
 	objects map[string][]byte
 	effects []effect
 	lost    int
@@ -107,7 +110,7 @@ func (w *world) Load() (deliver.State, bool, error) {
 	if len(w.saves) == 0 {
 		return deliver.State{}, false, nil
 	}
-	return clone(w.saves[len(w.saves)-1]), true, nil
+	return w.stored(w.saves[len(w.saves)-1]), true, nil
 }
 
 func (w *world) Save(s deliver.State, sent []deliver.Sent, oldest uint64) error {
@@ -121,7 +124,7 @@ func (w *world) Save(s deliver.State, sent []deliver.Sent, oldest uint64) error 
 		return errors.New("disk full")
 	}
 	w.note("state %d: %+v", len(w.saves), s)
-	w.saves = append(w.saves, clone(s))
+	w.saves = append(w.saves, w.stored(s))
 	for _, b := range sent {
 		w.sent[b.First] = b
 	}
@@ -142,9 +145,17 @@ func (w *world) Find(p record.Position) (deliver.Sent, bool, error) {
 	return deliver.Sent{}, false, nil
 }
 
-func clone(s deliver.State) deliver.State {
-	s.Cuts, s.Versions = slices.Clone(s.Cuts), slices.Clone(s.Versions)
-	return s
+// stored returns the state as it comes back from where it is kept.
+func (w *world) stored(s deliver.State) (back deliver.State) {
+	text, err := json.Marshal(s)
+	if err == nil {
+		err = json.Unmarshal(text, &back)
+	}
+	if err != nil || !reflect.DeepEqual(s.Spans, back.Spans) && len(s.Spans)+len(back.Spans) > 0 {
+		w.note("state %+v came back as %+v: %v", s, back, err)
+		panic("a state is not what was saved")
+	}
+	return back
 }
 
 // open is deliver.Settings.Open.
@@ -196,8 +207,9 @@ func (e plainEncoder) Write(r batch.Records) error {
 	return nil
 }
 
-// line writes a record, which may have lost its line end when it was split.
+// line writes a record, which may have lost its line end when it was split, and may still be packed.
 func (e plainEncoder) line(text []byte) error {
+	text = unpacked(text)
 	if len(text) > 0 && text[len(text)-1] != '\n' {
 		text = append(bytes.Clone(text), '\n')
 	}
@@ -269,6 +281,9 @@ func (b *bucket) put(given *batch.Batch, body []byte) error {
 		return &verdict.SetUp{Code: "Absent", Absent: true, Err: errors.New("no such bucket")}
 	}
 	key := b.Name(given.Head)
+	if w.denied != "" && strings.Contains(key, w.denied) {
+		return errors.New("not this name")
+	}
 	_, next := w.ends()
 	w.note("object %s to %v: %.6q", key, given.End, lines(body))
 	w.objects[key] = body
