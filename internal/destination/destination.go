@@ -9,7 +9,9 @@ import (
 
 	"firehose/internal/batch"
 	"firehose/internal/convert"
+	"firehose/internal/erroroutput"
 	"firehose/internal/object"
+	"firehose/internal/outbound"
 	"firehose/internal/record"
 )
 
@@ -40,6 +42,13 @@ type Rejecter interface {
 	Rejects() bool
 }
 
+// Failer is a destination that may never take some records: those of a *verdict.Refused error, and those of a batch that
+// was tried for as long as its delivery allows.
+type Failer interface {
+	// Failure says of records that Deliver failed to hand over why they go to the error output: Type, Code and Message.
+	Failure(err error) erroroutput.Failure
+}
+
 // Config is a destination as users declare it.
 type Config interface {
 	// Kind is the word for the destination's kind in metrics and logs: "s3".
@@ -59,4 +68,6 @@ type Env struct {
 	Delivery string          // the delivery's identity within the stream
 	Objects  object.Store    // where objects are put
 	Tables   convert.Tables  // definitions of tables that records are converted to
+
+	HTTP *outbound.Client // sends requests to addresses that users configure; nil to refuse all that are not public
 }

@@ -18,6 +18,10 @@ const (
 	Extraction    = "metadata-extraction-failed" // of partition keys
 	Partitioning  = "partitioning-failed"        // a partition key that the function did not give
 	Partitions    = "activePartitionExceeded"    // more partitions than may be open
+	HTTPEndpoint  = "http-endpoint-failed"       // refused by an endpoint of Amazon's HTTP protocol, or not taken in time
+	Webhook       = "webhook-failed"             // refused by a webhook, or not taken in time
+	Enrichment    = "enrichment-failed"          // of an event: it is no JSON object, or a table has no row for it
+	Format        = "event-format-failed"        // of an event that the batch's format cannot hold
 )
 
 // Codes that tell the type of a line.
@@ -47,5 +51,5 @@ type Line struct {
 	Arrival  time.Time // of the record; milliseconds count
 	Ended    time.Time // of the last attempt; milliseconds count
 	Raw      []byte    // the record as it was put, or the piece of it that failed
-	Sequence string    // of Conversion: what tells the record from others of the stream
+	Sequence string    // of Conversion and HTTPEndpoint: what tells the record from others of the stream
 }

@@ -11,8 +11,11 @@ import (
 // Append appends the line, its line feed included. Texts that are not UTF-8 have the replacement character in place of
 // what is not.
 func (l Line) Append(dst []byte) []byte {
-	if l.Type == Conversion {
+	switch l.Type {
+	case Conversion:
 		return l.appendConversion(dst)
+	case HTTPEndpoint:
+		return l.appendHTTPEndpoint(dst)
 	}
 	dst = append(dst, '{')
 	dst = append(appendRaw(dst, l.Raw), ',')
@@ -49,6 +52,22 @@ func (l Line) appendConversion(dst []byte) []byte {
 	}
 	return append(dst, "}\n"...)
 }
+
+func (l Line) appendHTTPEndpoint(dst []byte) []byte {
+	dst = append(dst, '{')
+	dst = appendNumber(dst, "attemptsMade", int64(l.Attempts))
+	dst = appendTime(append(dst, ','), "arrivalTimestamp", l.Arrival)
+	dst = appendText(append(dst, ','), "errorCode", l.Code)
+	dst = appendText(append(dst, ','), "errorMessage", l.Message)
+	dst = appendTime(append(dst, ','), "attemptEndingTimestamp", l.Ended)
+	dst = appendRaw(append(dst, ','), l.Raw)
+	dst = appendNumber(append(dst, ','), "subsequenceNumber", 0)
+	dst = appendText(append(dst, ','), "dataId", l.Sequence+wholeRecord)
+	return append(dst, "}\n"...)
+}
+
+// wholeRecord is what a dataId ends with: the number of the piece, and a record counts as one.
+const wholeRecord = ".0"
 
 // appendName appends the name of a member, which needs no escape.
 func appendName(dst []byte, name string) []byte {

@@ -30,7 +30,10 @@ func samples() map[string]Line {
 	conversion := sample(Conversion, "DataFormatConversion.MalformedData", `Data does not match the schema. For input string: "oops"`)
 	conversion.Sequence = "4957719"
 	conversion.Table = &Table{"123456789012", "db", "t", "us-east-1", "LATEST", "arn:aws:iam::123456789012:role/r"}
+	endpoint := sample(HTTPEndpoint, "HttpEndpoint.DestinationException", `The following response was received from the endpoint destination. 413: {"errorMessage":"too large"}`)
+	endpoint.Attempts, endpoint.Sequence = 5, "4957719"
 	return map[string]Line{
+		HTTPEndpoint:  endpoint,
 		Processing:    processing,
 		Conversion:    conversion,
 		Decompression: sample(Decompression, CodeDecompression, "Decompression failed because input data does not conform to cloudwatch log."),
@@ -104,7 +107,7 @@ func TestLinesOfOtherDestinationsAreRead(t *testing.T) {
 	}
 	const common = `"arrivalTimestamp":1693224000123,"attemptEndingTimestamp":1693224060456,"rawData":"eyJhIjoxfQ=="`
 	f(`{`+common+`,"attemptsMade":5,"errorCode":"HttpEndpoint.DestinationException","errorMessage":"m","subsequenceNumber":0,"dataId":"4960735.0"}`,
-		Line{Failure: Failure{Code: "HttpEndpoint.DestinationException", Message: "m", Attempts: 5}})
+		Line{Failure: Failure{Type: HTTPEndpoint, Code: "HttpEndpoint.DestinationException", Message: "m", Attempts: 5}, Sequence: "4960735"})
 	f(`{`+common+`,"EventId":"4957719.0","errorCode":"Splunk.AckTimeout"}`, Line{Failure: Failure{Code: "Splunk.AckTimeout"}})
 	f(` {`+common+`,"errorCode":"400","esDocumentId":null,"esTypeName":{"deep":[1]}}`+"\n", Line{Failure: Failure{Code: "400"}})
 	f(`{`+common+`,"errorCode":"c","lambdaArn":"arn"}`, Line{Failure: Failure{Type: Processing, Code: "c", LambdaARN: "arn"}})
@@ -158,9 +161,12 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%q is written as %q: %v", text, line.Append(nil), err)
 		}
-		if line.Type != Conversion {
-			line.Sequence, line.Table = "", nil // are not written
-		} else {
+		switch line.Type {
+		case HTTPEndpoint:
+			line.Table, line.LambdaARN = nil, "" // are not written
+		default:
+			line.Sequence, line.Table = "", nil
+		case Conversion:
 			line.LambdaARN = ""
 		}
 		if !reflect.DeepEqual(line, again) {

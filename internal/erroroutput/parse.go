@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -31,6 +32,7 @@ type form struct {
 	LambdaARN              string  `json:"lambdaARN"`
 	LambdaArn              string  `json:"lambdaArn"` // in older outputs
 	SequenceNumber         string  `json:"sequenceNumber"`
+	DataID                 string  `json:"dataId"`
 	DataCatalogTable       *table  `json:"dataCatalogTable"`
 }
 
@@ -46,7 +48,7 @@ type table struct {
 // Parse reads a line of an error output, of whichever type and destination; members that it does not know are ignored.
 //
 // A line does not say its type. Type is set where the members tell it: Processing by the function's ARN, Conversion by
-// the names of the error's members, Decompression and Extraction by the code. Otherwise it is empty, and the folder of
+// the names of the error's members, HTTPEndpoint by its dataId, Decompression and Extraction by the code. Otherwise it is empty, and the folder of
 // the object has it.
 func Parse(line []byte) (Line, error) {
 	var f form
@@ -72,6 +74,8 @@ func Parse(line []byte) (Line, error) {
 	switch {
 	case f.LastErrorCode != "":
 		l.Type = Conversion
+	case f.DataID != "":
+		l.Type, l.Sequence = HTTPEndpoint, strings.TrimSuffix(f.DataID, wholeRecord)
 	case l.LambdaARN != "":
 		l.Type = Processing
 	case l.Code == CodeDecompression:

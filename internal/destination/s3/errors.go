@@ -19,7 +19,7 @@ var _ destination.ErrorKeeper = Config{}
 // errorTypes are the types of failure that a delivery writes, sorted.
 func errorTypes() []string {
 	types := []string{erroroutput.Processing, erroroutput.Conversion, erroroutput.Decompression, erroroutput.Extraction,
-		erroroutput.Partitioning, erroroutput.Partitions}
+		erroroutput.Partitioning, erroroutput.Partitions, erroroutput.HTTPEndpoint, erroroutput.Webhook}
 	slices.Sort(types)
 	return types
 }

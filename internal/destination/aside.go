@@ -1,0 +1,87 @@
+package destination
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"firehose/internal/batch"
+	"firehose/internal/erroroutput"
+	"firehose/internal/verdict"
+)
+
+// Sender is a destination that keeps no error outputs itself.
+type Sender interface {
+	Destination
+	Namer
+	Failer
+}
+
+// OpenAside adds to a destination where its error outputs go: another destination, as a rule a bucket. Heads with a Failure
+// are that one's, all others the sender's. Without another, which is nil, error outputs are held and the set-up is broken,
+// for they have nowhere to go.
+func OpenAside(main Sender, failed Config, env Env) (Destination, error) {
+	if failed == nil {
+		return aside{main, nowhere{}}, nil
+	}
+	other, err := failed.Open(env)
+	if err != nil {
+		return nil, fmt.Errorf("open the error output: %w", err)
+	}
+	return aside{main, other}, nil
+}
+
+// aside is two destinations in the place of one.
+type aside struct {
+	Sender
+	failed Destination
+}
+
+func (a aside) of(head batch.Head) Destination {
+	if head.Failure != "" {
+		return a.failed
+	}
+	return a.Sender
+}
+
+func (a aside) Encoder(ctx context.Context, head batch.Head, w io.Writer) (batch.Encoder, error) {
+	return a.of(head).Encoder(ctx, head, w)
+}
+
+func (a aside) Deliver(ctx context.Context, b *batch.Batch) error {
+	return a.of(b.Head).Deliver(ctx, b)
+}
+
+// Name returns the name that the one gives it who gets the batch.
+func (a aside) Name(head batch.Head) string {
+	if namer, ok := a.of(head).(Namer); ok {
+		return namer.Name(head)
+	}
+	return ""
+}
+
+func (a aside) Failure(err error) erroroutput.Failure { return a.Sender.Failure(err) }
+
+// Rejects says whether the sender's encoders refuse records.
+func (a aside) Rejects() bool {
+	r, ok := a.Sender.(Rejecter)
+	return ok && r.Rejects()
+}
+
+func (a aside) Close() error { return errors.Join(a.Sender.Close(), a.failed.Close()) }
+
+// nowhere takes nothing.
+type nowhere struct{}
+
+var errNowhere = &verdict.SetUp{
+	Code: "ErrorOutput.Missing",
+	Fix:  "Configure a bucket for the records that cannot be delivered.",
+	Err:  errors.New("the destination has no error output"),
+}
+
+func (nowhere) Encoder(context.Context, batch.Head, io.Writer) (batch.Encoder, error) {
+	return nil, errNowhere
+}
+func (nowhere) Deliver(context.Context, *batch.Batch) error { return errNowhere }
+func (nowhere) Close() error                                { return nil }
