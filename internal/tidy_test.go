@@ -52,6 +52,8 @@ var floors = [][]string{
 	{"internal/state"},
 	// what keeps that which runs equal to that which is declared
 	{"internal/control"},
+	// the product's own language of streams
+	{"internal/native"},
 	// the doors
 	{"internal/api", "internal/awsapi", "internal/awsapi/model"},
 	// one node, what measures it from outside, and the binary

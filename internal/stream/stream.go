@@ -69,13 +69,14 @@ type Stream struct {
 	Status     Status                  `json:"status"`
 	Failure    *Failure                `json:"failure,omitempty"`
 	Version    int                     `json:"version"`   // of the document: 1, then one more with each effective change
-	Language   string                  `json:"language"`  // of the documents: "aws"
+	Language   string                  `json:"language"`  // of the documents: "aws" or "native"
 	Documents  map[int]json.RawMessage `json:"documents"` // by version; old ones stay while a delivery may replay them
 	Created    time.Time               `json:"created"`
 	Updated    time.Time               `json:"updated,omitzero"` // of the last effective change; zero before the first
 	Tags       map[string]string       `json:"tags,omitempty"`
 	Encryption Encryption              `json:"encryption"`
 	Discard    bool                    `json:"discard,omitempty"` // its deletion does not wait for what is not delivered
+	Applied    string                  `json:"applied,omitempty"` // digest of the configuration file's document that was applied last
 }
 
 // Document returns the document in force.

@@ -1,0 +1,307 @@
+package native
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"firehose/internal/destination/s3"
+	"firehose/internal/stream"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(name, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s is not in step (go test -update writes it); got:\n%s", name, got)
+	}
+}
+
+func parseYAML(t *testing.T, source string) *Document {
+	t.Helper()
+	d, err := Parse([]byte(source), YAML)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, source)
+	}
+	return d
+}
+
+func full(t *testing.T) *Document {
+	t.Helper()
+	source, err := os.ReadFile("testdata/full.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parseYAML(t, string(source))
+}
+
+const lake = "name: clicks\ndestinations:\n  - {id: lake, type: s3, s3: {bucket: my-events}}\n"
+
+func TestADocumentIsTheSameInBothForms(t *testing.T) {
+	d := full(t)
+	for _, form := range []Form{YAML, JSON} {
+		text, err := d.Text(form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := Parse(text, form)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		if !bytes.Equal(again.Stored(), d.Stored()) || !again.Equal(d) || again.Digest() != d.Digest() {
+			t.Errorf("read again it is\n%s\nnot\n%s", again.Stored(), d.Stored())
+		}
+		if Guess(text) != form {
+			t.Errorf("the text of form %d is taken for the other", form)
+		}
+	}
+}
+
+func TestTheCompleteFormIsADocumentThatMeansTheSame(t *testing.T) {
+	for name, d := range map[string]*Document{"full": full(t), "lake": parseYAML(t, lake)} {
+		text, err := d.Complete(YAML)
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden(t, "testdata/"+name+"_complete.yaml", text)
+		if again := parseYAML(t, string(text)); !again.Equal(d) || len(again.Changes(d)) != 0 {
+			t.Errorf("%s: the complete form means something else: %v", name, again.Changes(d))
+		}
+	}
+}
+
+func TestProblemsNamePathValueAndWhatIsAllowed(t *testing.T) {
+	test := func(source string, want ...string) {
+		t.Helper()
+		_, err := Parse([]byte(source), YAML)
+		got := ""
+		if err != nil {
+			got = err.Error()
+		}
+		if got != strings.Join(want, "\n") {
+			t.Errorf("%s\ngot  %s\nwant %s", source, got, strings.Join(want, "\n"))
+		}
+	}
+	to := func(rest string) string { return "{name: a, destinations: [{" + rest + "}]}" }
+	lake := func(rest string) string { return to("type: s3, s3: {bucket: abc}, " + rest) }
+	hook := func(rest string) string { return to("type: webhook, webhook: {url: http://h, " + rest + "}") }
+
+	test(lake(""))
+	test(lake("batch: , format: {type: , compression: none}"))
+	test("", "want one document, got 0")
+	test("- a", "is a list; want a section with name, description, source, idempotency, order_key, metadata, destinations")
+	test("a: [", "not YAML: line 1: did not find expected node content")
+	test("{name: a, name: b}", `line 1: key "name" is given twice`)
+	test("{name: a b, nam: c}",
+		"destinations: is missing; want a list of sections with id, type, description, paused, preset, batch, filter, enrich, function, mask, format, s3, webhook, http_endpoint, errors",
+		`name: "a b": is wrong; want 1 to 64 letters, digits, dots, underscores and hyphens`,
+		`nam: unknown key; the nearest known key is "name"`)
+	test("{name: 7, destinations: []}", `name: "7": is a number; want 1 to 64 letters, digits, dots, underscores and hyphens (a text that looks like something else needs quotes)`)
+	test("{name: a, destinations: []}", "destinations: is empty; want at least one destination")
+	test(to("typ: s3"), "destinations[0].type: is missing; want one of s3, webhook, http_endpoint",
+		`destinations[0].typ: unknown key; the nearest known key is "type"`)
+	test(to("type: s4"), `destinations[0].type: "s4": is wrong; want one of s3, webhook, http_endpoint; the nearest is "s3"`)
+	test(to("type: s3"), "destinations[0].s3: is missing; the type says that it is given")
+	test(lake("webhook: {url: http://h}"), "destinations[0].webhook: is of another kind; the type is s3")
+	test(lake("batch: {size: 5 apples, count: -1, wait: 1d}"),
+		`destinations[0].batch.size: "5 apples": is wrong; want a size such as 64MiB or 5MB, from 1B to 128MiB`,
+		`destinations[0].batch.count: "-1": is wrong; want a whole number, at least 0`,
+		`destinations[0].batch.wait: "1d": is wrong; want a duration such as 30s, 5m or 24h, from 0s to 15m`)
+	test(lake("batch: {size: 129MiB}"), `destinations[0].batch.size: "129MiB": is wrong; want a size such as 64MiB or 5MB, from 1B to 128MiB`)
+	test(lake("batch: big"), "destinations[0].batch: is a text; want a section with size, count, wait")
+	test(lake("paused: yes"), `destinations[0].paused: "yes": is a text; want true or false`)
+	test(lake("preset: cheap"), `destinations[0].preset: "cheap": is wrong; want one of realtime, cost; the nearest is "cost"`)
+	test(lake("format: {type: csv}"), "destinations[0].format.columns: is missing; csv needs its columns, such as [event_id, lead_data.state]")
+	test(lake("format: {columns: [a]}"), "destinations[0].format.columns: is for csv only; the type is ndjson")
+	test(lake("format: {type: raw, metadata: true}"), `destinations[0].format.metadata: "true": is for events that are JSON; the type is raw`)
+	test(to("type: s3, s3: {bucket: A, key: '/{{flow}}/{{year}/!{x}', time_zone: Mars}"),
+		`destinations[0].s3.bucket: "A": is wrong; want 3 to 63 small letters, digits, dots and hyphens`)
+	test(to("type: s3, s3: {bucket: abc, key: '/{{flow}}/{{year}/!{x}', time_zone: Mars}"),
+		`destinations[0].s3.key: "/{{flow}}/{{year}/!{x}": {{flow}} is not known; want one of {{day}}, {{hour}}, {{minute}}, {{month}}, {{year}}`,
+		`destinations[0].s3.key: "/{{flow}}/{{year}/!{x}": has a brace without its counterpart; a field is written as {{year}}`,
+		`destinations[0].s3.key: "/{{flow}}/{{year}/!{x}": has an expression of Amazon's prefixes; a field is written as {{year}}`,
+		`destinations[0].s3.time_zone: "Mars": is wrong; want a name such as UTC or Europe/Berlin`,
+		`destinations[0].s3.key: "/{{flow}}/{{year}/!{x}": begins with a slash; keys of objects do not`)
+	test("{name: a, destinations: [{type: s3, s3: {bucket: abc}}, {type: s3, s3: {bucket: abc}}]}",
+		`destinations[1].id: "s3": is that of another destination; want a name of its own`)
+	test(hook("method: GET"), `destinations[0].webhook.method: "GET": is wrong; want one of POST, PUT, PATCH; the nearest is "PUT"`)
+	test(to("type: webhook, webhook: {url: http://u:p@h}"), `destinations[0].webhook.url: is wrong; want a URL such as https://host/path, without user and password`)
+	test(hook("headers: {Authorization: hush-hush, Host: x, 'a b': c, X-Key: '${K}'}"),
+		"destinations[0].webhook.headers[Authorization]: holds a credential; want a reference such as ${WEBHOOK_TOKEN} to a variable of the server's environment",
+		`destinations[0].webhook.headers[Host]: "Host": is set by the sender; leave it out`,
+		`destinations[0].webhook.headers[a b]: "a b": is no name of a header`)
+	test(hook("secrets: [hush-hush]"), "destinations[0].webhook.secrets[0]: is wrong; want a reference: ${NAME} for a variable of the server's environment, or file:PATH")
+	test(hook("secrets: ['${A}', '${B}', '${C}']"), "destinations[0].webhook.secrets: has 3 entries; want at most two, the new one and the old one")
+	test(to("type: webhook, format: {type: raw, compression: zip}, webhook: {url: http://h}"),
+		`destinations[0].format.type: "raw": is not for a destination of type webhook; want one of ndjson, json_array, cloudevents, csv`,
+		`destinations[0].format.compression: "zip": is not for a destination of type webhook`)
+	test(lake("errors: {key: bad/}"), `destinations[0].errors.key: "bad/": has no {{error_type}}, which tells the kinds of errors apart`)
+	test(to("type: webhook, errors: {}, webhook: {url: http://h}"), "destinations[0].errors.bucket: is missing; only an S3 destination has a bucket to take its place")
+}
+
+func TestNoAliasMakesASmallTextLarge(t *testing.T) {
+	source := "a: &a [x, x, x, x, x, x, x, x, x, x]\n"
+	for c := 'b'; c < 'j'; c++ {
+		source += fmt.Sprintf("%c: &%c [%s]\n", c, c, strings.TrimSuffix(strings.Repeat("*"+string(c-1)+", ", 10), ", "))
+	}
+	if _, err := Parse([]byte(source), YAML); err == nil || !strings.Contains(err.Error(), "more than 20000 values") {
+		t.Errorf("got %v, want a refusal", err)
+	}
+}
+
+func TestChangesNameThePathAndBothValues(t *testing.T) {
+	test := func(before, after string, want string) {
+		t.Helper()
+		got, err := json.Marshal(parseYAML(t, after).Changes(parseYAML(t, before)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+	test(lake, lake, "null")
+	test(lake, strings.Replace(lake, "type: s3,", "type: s3, batch: {size: 5242880}, paused: false,", 1), "null")
+	test(lake, strings.Replace(lake, "type: s3,", "type: s3, preset: realtime,", 1),
+		`[{"path":"destinations[lake].preset","to":"realtime"},{"path":"destinations[lake].batch.size","from":"5MiB","to":"1MiB"},{"path":"destinations[lake].batch.wait","from":"5m","to":"1m"}]`)
+	test(lake, lake+"  - {type: webhook, webhook: {url: 'http://h'}}\norder_key: id\n",
+		`[{"path":"order_key","to":"id"},{"path":"destinations[webhook]","to":{"id":"webhook","type":"webhook","paused":false,"batch":{"size":"5MiB","count":0,"wait":"5m"},"format":{"type":"ndjson","compression":"none","metadata":false},"webhook":{"url":"http://h","method":"POST","timeout":"30s"}}}]`)
+	two := "name: a\ndestinations:\n  - {id: x, type: s3, s3: {bucket: xxx}}\n  - {id: y, type: s3, s3: {bucket: yyy}}\n"
+	turned := "name: a\ndestinations:\n  - {id: y, type: s3, s3: {bucket: yyy}}\n  - {id: x, type: s3, s3: {bucket: zzz}}\n"
+	test(two, turned, `[{"path":"destinations[x].s3.bucket","from":"xxx","to":"zzz"},{"path":"destinations[x].errors.bucket","from":"xxx","to":"zzz"}]`)
+}
+
+func TestCompileMakesADeliveryOfEachDestination(t *testing.T) {
+	d := parseYAML(t, `
+name: clicks
+destinations:
+  - {id: lake, type: s3, preset: cost, s3: {bucket: my-events, key: "e/year={{year}}/", time_zone: Europe/Berlin}, function: {arn: shorten}}
+  - {id: raw, type: s3, batch: {count: 7, wait: 0s}, format: {type: raw, compression: none}, s3: {bucket: my-raw, key: all/}, errors: {key: 'bad/{{error_type}}/'}}
+`)
+	spec, err := Compile(stream.Key{}, d.Stored())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, second := spec.Deliveries[0], spec.Deliveries[1]
+	if first.ID != "lake" || first.Buffer != (stream.Buffer{Size: 128 << 20, Interval: 15 * time.Minute}) || first.Process.Lambda.Retries != 3 {
+		t.Errorf("the first delivery is %+v", first)
+	}
+	if want := (s3.Config{Bucket: "my-events", Prefix: "e/year=!{timestamp:yyyy}/!{timestamp:[]}",
+		ErrorPrefix: "errors/!{firehose:error-output-type}/!{timestamp:yyyy}/!{timestamp:MM}/!{timestamp:dd}/!{timestamp:HH}/!{timestamp:[]}",
+		Delimiter:   true, Compression: "GZIP", TimeZone: "Europe/Berlin"}); first.Destination != want {
+		t.Errorf("got  %+v\nwant %+v", first.Destination, want)
+	}
+	if second.ID != "raw" || second.Buffer != (stream.Buffer{Size: 5 << 20, Count: 7}) {
+		t.Errorf("the second delivery is %+v", second)
+	}
+}
+
+func TestWhatIsNotBuiltIsRefusedByItsPath(t *testing.T) {
+	_, err := full(t).Spec()
+	if err == nil || !strings.Contains(err.Error(), "destinations[0].filter: is not built into this server yet; leave it out") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestSchemaIsInStep(t *testing.T) {
+	schema, err := Schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "../../docs/reference/stream.schema.json", schema)
+}
+
+// The schema is held against the parser: both must be of one mind on documents whose mistakes a schema can see.
+func TestSchemaIsOfTheParsersMind(t *testing.T) {
+	text, err := Schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("stream.schema.json", value); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := compiler.Compile("stream.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	test := func(source string, valid bool) {
+		t.Helper()
+		_, err := Parse([]byte(source), YAML)
+		trees, readErr := readTrees([]byte(source), YAML)
+		if readErr != nil {
+			t.Fatal(readErr)
+		}
+		document, jsonErr := jsonschema.UnmarshalJSON(bytes.NewReader(trees[0].json(nil)))
+		if jsonErr != nil {
+			t.Fatal(jsonErr)
+		}
+		judged := schema.Validate(document)
+		if (err == nil) != valid || (judged == nil) != valid {
+			t.Errorf("%s\nparser: %v\nschema: %v\nwant valid: %v", source, err, judged, valid)
+		}
+	}
+	text, err = os.ReadFile("testdata/full.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	test(string(text), true)
+	test(lake, true)
+	test(lake+"description:\norder_key:\nsource:\n", true)
+	test(strings.Replace(lake, "type: s3", "type: s3, preset: , paused: , batch: {size: 1048576, wait: 1m30s}", 1), true)
+	test("name: a", false)
+	test(lake+"extra: 1\n", false)
+	test(lake+"order_key: a..b\n", false)
+	test(lake+"description: 7\n", false)
+	test(strings.Replace(lake, "my-events", "My_Events", 1), false)
+	test(strings.Replace(lake, "type: s3", "type: s3, preset: cheap", 1), false)
+	test(strings.Replace(lake, "type: s3", "type: s3, paused: 1", 1), false)
+	test(strings.Replace(lake, "type: s3", "type: s3, batch: {count: -1}", 1), false)
+	test(strings.Replace(lake, "type: s3", "type: s3, batch: {size: much}", 1), false)
+	test(strings.Replace(lake, "type: s3", "type: s3, batch: {wait: 5}", 1), false)
+	test(strings.Replace(lake, "type: s3", "type: s3, function: {arn: a b}", 1), false)
+	test("name: a\ndestinations: [{type: webhook, webhook: {url: 'http://h', secrets: [hush]}}]", false)
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(lake), false)
+	f.Add([]byte(`{"name":"a","destinations":[{"type":"s3","s3":{"bucket":"a\ud83d\ude00"}}]}`), true)
+	f.Add([]byte("a: &a [1]\nb: *a\n<<: {c: d}\n"), false)
+	f.Fuzz(func(t *testing.T, source []byte, isJSON bool) {
+		form := YAML
+		if isJSON {
+			form = JSON
+		}
+		documents, err := ParseAll(source, form)
+		if err != nil {
+			return
+		}
+		for _, d := range documents {
+			again, err := Parse(d.Stored(), JSON)
+			if err != nil || !again.Equal(d) {
+				t.Fatalf("stored and read again it is another: %v\n%s", err, d.Stored())
+			}
+		}
+	})
+}
