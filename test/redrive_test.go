@@ -301,3 +301,37 @@ func (n *node) checkVersions() {
 		n.t.Error("plain: there is no object of processed records: nothing was tested")
 	}
 }
+
+// A function that fails for a while is asked again about what a killed node had not delivered, and may answer otherwise.
+func TestFunctionThatChangesItsMindLosesNothing(t *testing.T) {
+	t.Parallel()
+	var mood atomic.Int64
+	n := newNode(t)
+	n.env = []string{functionsAt(t, map[string]http.Handler{"fickle": transforming(func(data string) result {
+		id, _ := idOf([]byte(data))
+		if (numberOf(id)+int(mood.Load()))%2 == 0 {
+			return result{"result": "ProcessingFailed"}
+		}
+		return ok(data)
+	})})}
+	n.start()
+	n.create("s", named("s"), buffered(1, 1), transformedBy("fickle", 0))
+	l := startLoad(n, 6, "s")
+	for range 2 * kills(t) {
+		l.grow(300)
+		randomly(500 * time.Millisecond)
+		n.kill()
+		mood.Add(1)
+		n.start()
+	}
+	l.grow(300)
+	l.stop()
+	n.flush("s")
+	data, failures := n.records("s")
+	for id, count := range failures {
+		data[id] += count
+	}
+	if missing := l.account["s"].missing(data); missing > 0 || len(failures) == 0 {
+		t.Errorf("%s are neither delivered nor in an error output, where %d are", plural(missing, "acknowledged record"), len(failures))
+	}
+}
