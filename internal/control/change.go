@@ -113,11 +113,14 @@ func (c *Control) Update(ctx context.Context, key stream.Key, change func(*strea
 	return s.Clone(), nil
 }
 
-// reconfigure has every delivery take the version in force, and starts those that it adds. The caller holds change.
+// reconfigure has every delivery take the version in force, starts those that it adds and ends those that it leaves out. The caller holds change.
 func (r *running) reconfigure(ctx context.Context) error {
 	s := r.declared.Load()
 	spec, err := r.compile(s, s.Version)
 	if err != nil {
+		return err
+	}
+	if err := r.dropOthers(spec); err != nil {
 		return err
 	}
 	for _, declared := range spec.Deliveries {
@@ -141,9 +144,9 @@ func (r *running) reconfigure(ctx context.Context) error {
 	return nil
 }
 
-// forgetVersions drops the documents that no replay can need.
+// forgetVersions drops the documents that no replay can need, but for the latest.
 func (r *running) forgetVersions(s *stream.Stream) {
-	oldest := s.Version
+	oldest := max(s.Version-versionsKept+1, 1)
 	for _, d := range r.delivering() {
 		oldest = min(oldest, d.OldestVersion())
 	}

@@ -38,6 +38,9 @@ type Store interface {
 	SaveStream(stream.Stream) error
 	RemoveStream(stream.Stream) error // its cursors and marks too
 	Cursor(id record.StreamID, delivery string) deliver.Cursor
+
+	// KeepCursors forgets the cursors of all deliveries of a stream but these.
+	KeepCursors(id record.StreamID, deliveries []string) error
 	Marks
 }
 

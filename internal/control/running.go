@@ -53,7 +53,8 @@ type delivery struct {
 	id       string
 	kind     string
 	declared atomic.Pointer[stream.Delivery] // by the version in force
-	stop     context.CancelFunc
+	stop     context.CancelFunc // ends cutting
+	abort    context.CancelFunc // ends tries under way
 	ended    chan struct{}
 }
 
@@ -159,6 +160,9 @@ func (r *running) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := r.dropOthers(spec); err != nil {
+		return err
+	}
 	for _, d := range spec.Deliveries {
 		if err := r.startDelivery(ctx, d, s.Version); err != nil {
 			return fmt.Errorf("start delivery %s: %w", d.ID, err)
@@ -226,14 +230,16 @@ func (r *running) startDelivery(ctx context.Context, spec stream.Delivery, versi
 		return err
 	}
 	running, stop := context.WithCancel(r.c.runs.Context())
-	d.stop = stop
+	aborting, abort := context.WithCancel(r.c.abort)
+	d.stop, d.abort = stop, abort
 	r.mu.Lock()
 	r.deliveries[spec.ID] = d
 	r.mu.Unlock()
 	r.c.runs.Go("deliver "+s.Name, func(context.Context) error {
 		defer close(d.ended)
 		defer stop()
-		if err := d.Run(running, r.c.abort); err != nil {
+		defer abort()
+		if err := d.Run(running, aborting); err != nil {
 			r.logger.Error("The delivery ended with an error.", "delivery", spec.ID, "error", err)
 		}
 		return nil

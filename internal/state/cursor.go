@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -17,6 +18,39 @@ import (
 // Cursor returns the cursor of a delivery.
 func (db *DB) Cursor(id record.StreamID, delivery string) deliver.Cursor {
 	return cursor{db: db, name: id.String() + "/" + delivery}
+}
+
+// KeepCursors forgets the cursors of all deliveries of a stream but these, with what is noted of their batches.
+func (db *DB) KeepCursors(id record.StreamID, deliveries []string) error {
+	prefix := []byte(id.String() + "/")
+	var others [][]byte
+	err := db.bolt.View(func(tx *bbolt.Tx) error {
+		at := tx.Bucket(cursorsBucket).Cursor()
+		for key, _ := at.Seek(prefix); bytes.HasPrefix(key, prefix); key, _ = at.Next() {
+			if !slices.Contains(deliveries, string(key[len(prefix):])) {
+				others = append(others, bytes.Clone(key))
+			}
+		}
+		return nil
+	})
+	if err == nil && others != nil {
+		err = db.bolt.Batch(func(tx *bbolt.Tx) error {
+			for _, name := range others {
+				if err := tx.Bucket(cursorsBucket).Delete(name); err != nil {
+					return err
+				}
+				all := func([]byte) bool { return true }
+				if err := deletePrefix(tx.Bucket(sentBucket), append(bytes.Clone(name), '/'), all); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("forget cursors of stream %s: %w", id, err)
+	}
+	return nil
 }
 
 type cursor struct {
