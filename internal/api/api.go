@@ -4,15 +4,19 @@
 //	POST /v1/streams/{name}:flush   delivers what is open now, and answers when it is delivered
 //	GET  /v1/records?id=ID          says where the record of a RecordId stands
 //
+//	POST /v1/streams/{name}/events        puts events
+//	GET  /v1/keys, POST /v1/keys          lists API keys, makes one
+//	DELETE /v1/keys/{id}                  revokes one
+//
 //	GET  /v1/streams/{name}/errors        lists what could not be processed, output by output
 //	GET  /v1/streams/{name}/errors/{key}  shows the records of one
 //	POST /v1/streams/{name}:redrive       puts them into the stream again
 //
-// With authentication on, requests are signed like those of Amazon's API.
+// With authentication on, requests are signed like those of Amazon's API, or bring an API key whose role allows what they
+// ask for: Authorization: Bearer fh_….
 package api
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,7 +25,9 @@ import (
 	"net/http"
 	"strings"
 
+	"firehose/internal/apikey"
 	"firehose/internal/control"
+	"firehose/internal/eventread"
 	"firehose/internal/ingest"
 	"firehose/internal/object"
 	"firehose/internal/record"
@@ -38,6 +44,7 @@ type Streams interface {
 	ErrorOutputs(ctx context.Context, key stream.Key, f control.ErrorFilter, after control.ErrorPlace, yield func(control.ErrorOutput) bool) error
 	OpenErrorOutput(ctx context.Context, key stream.Key, outputKey string) (control.ErrorOutput, io.ReadCloser, error)
 	Redrive(ctx context.Context, key stream.Key, what control.Redrive, report func(control.RedrivenOutput)) error
+	PutEvents(ctx context.Context, key stream.Key, events [][]byte) (control.Events, error)
 }
 
 // Verifier checks who signed a request.
@@ -45,22 +52,32 @@ type Verifier interface {
 	Verify(r *http.Request, body []byte) (sigv4.Identity, error)
 }
 
-// Door answers the paths below /v1/.
-type Door struct {
-	streams  Streams
-	verifier Verifier // nil for no authentication
-	logger   *slog.Logger
+// Options are the door's surroundings.
+type Options struct {
+	Verifier Verifier     // nil for no authentication: nobody is asked who they are
+	Keys     *apikey.Ring // also asked without authentication, when a request brings a key
+	Account  string       // of what nobody in particular asks for, 12 digits
+	Region   string       // the same
+	Logger   *slog.Logger
 }
 
-// New returns the door to streams. Without a verifier nobody is asked who they are.
-func New(streams Streams, verifier Verifier, logger *slog.Logger) *Door {
-	return &Door{streams: streams, verifier: verifier, logger: logger}
+// Door answers the paths below /v1/.
+type Door struct {
+	Options
+	streams Streams
 }
+
+// New returns the door to streams.
+func New(streams Streams, o Options) *Door { return &Door{Options: o, streams: streams} }
 
 // Register adds the door's paths.
 func (d *Door) Register(mux *http.ServeMux) {
 	mux.HandleFunc("POST /v1/streams/{action}", d.act)
 	mux.HandleFunc("GET /v1/records", d.locate)
+	mux.HandleFunc("POST /v1/streams/{name}/events", d.putEvents)
+	mux.HandleFunc("GET /v1/keys", d.listKeys)
+	mux.HandleFunc("POST /v1/keys", d.makeKey)
+	mux.HandleFunc("DELETE /v1/keys/{id}", d.revokeKey)
 	mux.HandleFunc("GET /v1/streams/{name}/errors", d.listErrors)
 	mux.HandleFunc("GET /v1/streams/{name}/errors/{key...}", d.showErrors)
 }
@@ -96,17 +113,18 @@ func (d *Door) act(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *Door) flush(w http.ResponseWriter, r *http.Request, name string) {
-	key, err := d.find(r, name)
+	key, err := d.find(r, name, apikey.Admin)
 	if err == nil {
 		err = d.streams.Flush(r.Context(), key)
 	}
 	d.answer(w, map[string]string{"stream": name, "status": "delivered"}, err)
 }
 
-// find returns the key of the stream that a request names. Who is verified sees streams of their own account and region;
-// otherwise the query may name account and region, and need not while the name is the only one of its kind.
-func (d *Door) find(r *http.Request, name string) (stream.Key, error) {
-	who, err := d.identify(r)
+// find returns the key of the stream that a request names, if whoever sent it may act in a role there. Who is known sees
+// streams of their own account and region; otherwise the query may name account and region, and need not while the name is
+// the only one of its kind.
+func (d *Door) find(r *http.Request, name string, role apikey.Role) (stream.Key, error) {
+	who, err := d.identify(r, role, name)
 	if err != nil {
 		return stream.Key{}, err
 	}
@@ -128,22 +146,9 @@ func (d *Door) find(r *http.Request, name string) (stream.Key, error) {
 	return stream.Key{}, &failure{http.StatusConflict, "ambiguous_name", "several accounts or regions have a stream of this name: add ?account=ACCOUNT&region=REGION"}
 }
 
-// identify says who sent a request. It reads the body, which can be read again afterwards.
-func (d *Door) identify(r *http.Request) (sigv4.Identity, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, bodyMax))
-	if err != nil {
-		return sigv4.Identity{}, &failure{http.StatusBadRequest, "bad_body", "the body cannot be read: " + err.Error()}
-	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	if d.verifier == nil {
-		return sigv4.Identity{}, nil
-	}
-	return d.verifier.Verify(r, body)
-}
-
 // locate says where a record stands. Who is verified sees records of their own account and region.
 func (d *Door) locate(w http.ResponseWriter, r *http.Request) {
-	who, err := d.identify(r)
+	who, err := d.identify(r, apikey.Admin, "")
 	if err != nil {
 		d.answer(w, nil, err)
 		return
@@ -170,6 +175,10 @@ func (d *Door) answer(w http.ResponseWriter, success any, err error) {
 		status = f.status
 		body = f.body()
 	}
+	d.write(w, status, body)
+}
+
+func (d *Door) write(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	json.NewEncoder(w).Encode(body) // an error here is the client's going away
@@ -178,12 +187,20 @@ func (d *Door) answer(w http.ResponseWriter, success any, err error) {
 func (d *Door) failureOf(err error) *failure {
 	var known *failure
 	var unsigned *sigv4.Error
+	var unsupported *eventread.UnsupportedError
+	var unreadable *eventread.BodyError
 	broken := verdict.AsSetUp(err)
 	switch {
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &unsigned):
 		return &failure{http.StatusForbidden, unsigned.Type, unsigned.Message}
+	case errors.As(err, &unsupported):
+		return &failure{http.StatusUnsupportedMediaType, "unsupported_body", err.Error()}
+	case errors.As(err, &unreadable):
+		return &failure{http.StatusBadRequest, "bad_body", err.Error()}
+	case errors.Is(err, apikey.ErrMalformed), errors.Is(err, apikey.ErrUnknown):
+		return &failure{http.StatusUnauthorized, "unknown_key", err.Error()}
 	case errors.Is(err, stream.ErrNotFound):
 		return &failure{http.StatusNotFound, "stream_not_found", "there is no stream of this name in the account and region asked for"}
 	case errors.Is(err, stream.ErrNotActive):
@@ -201,6 +218,6 @@ func (d *Door) failureOf(err error) *failure {
 	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
 		return &failure{http.StatusGatewayTimeout, "not_delivered_yet", "the records are kept, but they are not delivered yet; see /healthz"}
 	}
-	d.logger.Error("A request failed.", "error", err)
+	d.Logger.Error("A request failed.", "error", err)
 	return &failure{http.StatusInternalServerError, "internal", "the server's log says what went wrong"}
 }

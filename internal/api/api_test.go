@@ -26,6 +26,9 @@ type streams struct {
 	opened   string
 	lines    string // of every error output
 	redriven control.Redrive
+	put      []string // events
+	room     int      // for so many; 0 for all
+	more     int      // room that comes with each refusal
 }
 
 var (
@@ -53,6 +56,28 @@ func (s *streams) Locate(record.ID) (control.Location, error) {
 	return control.Location{Stream: aEast}, nil
 }
 
+// PutEvents takes what room there is, and knows events with "again" in them.
+func (s *streams) PutEvents(_ context.Context, key stream.Key, events [][]byte) (control.Events, error) {
+	if s.err != nil {
+		return control.Events{}, s.err
+	}
+	var done control.Events
+	for _, e := range events {
+		if s.room > 0 && len(s.put) >= s.room {
+			s.room += s.more
+			break
+		}
+		again := strings.Contains(string(e), "again")
+		if !again {
+			s.put = append(s.put, key.Name+" "+string(e))
+			done.Stored++
+		}
+		done.Duplicate = append(done.Duplicate, again)
+		done.Taken++
+	}
+	return done, nil
+}
+
 // signer verifies everybody as one identity, or refuses them.
 type signer struct {
 	who sigv4.Identity
@@ -65,7 +90,7 @@ func (s signer) Verify(*http.Request, []byte) (sigv4.Identity, error) { return s
 func ask(t *testing.T, s *streams, v Verifier, method, path string, wantStatus int, wantBody string) {
 	t.Helper()
 	mux := http.NewServeMux()
-	New(s, v, slog.New(slog.DiscardHandler)).Register(mux)
+	New(s, Options{Verifier: v, Logger: slog.New(slog.DiscardHandler)}).Register(mux)
 	w := httptest.NewRecorder()
 	mux.ServeHTTP(w, httptest.NewRequest(method, path, nil))
 	if w.Code != wantStatus || !strings.Contains(w.Body.String(), wantBody) {

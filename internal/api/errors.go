@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"firehose/internal/apikey"
 	"firehose/internal/control"
 	"firehose/internal/erroroutput"
 )
@@ -24,7 +25,7 @@ func (d *Door) listErrors(w http.ResponseWriter, r *http.Request) {
 		Errors []control.ErrorOutput `json:"errors"`
 		Next   string                `json:"next,omitempty"` // the parameter after of the next page
 	}{Errors: []control.ErrorOutput{}}
-	key, err := d.find(r, r.PathValue("name"))
+	key, err := d.find(r, r.PathValue("name"), apikey.Admin)
 	var f control.ErrorFilter
 	var max int
 	if err == nil {
@@ -117,7 +118,7 @@ func errorRecord(l erroroutput.Line, errorType string) ErrorRecord {
 // showErrors answers the records of one error output, a line of JSON for each. Where it cannot go on, the last line is an
 // error.
 func (d *Door) showErrors(w http.ResponseWriter, r *http.Request) {
-	key, err := d.find(r, r.PathValue("name"))
+	key, err := d.find(r, r.PathValue("name"), apikey.Admin)
 	var output control.ErrorOutput
 	var lines io.ReadCloser
 	if err == nil {
@@ -154,7 +155,7 @@ type redriveRequest struct {
 // redrive puts error outputs into the stream again. It answers a line of JSON for each, as soon as it is done with it; where
 // it cannot go on, the last line is an error. A client that goes away ends it.
 func (d *Door) redrive(w http.ResponseWriter, r *http.Request, name string) {
-	key, err := d.find(r, name)
+	key, err := d.find(r, name, apikey.Admin)
 	var asked redriveRequest
 	if err == nil {
 		asked, err = parseRedrive(r)
@@ -182,7 +183,7 @@ func (d *Door) redrive(w http.ResponseWriter, r *http.Request, name string) {
 }
 
 func parseRedrive(r *http.Request) (asked redriveRequest, err error) {
-	body := json.NewDecoder(r.Body)
+	body := json.NewDecoder(io.LimitReader(r.Body, bodyMax))
 	body.DisallowUnknownFields()
 	if err := body.Decode(&asked); err != nil && err != io.EOF { // an empty body asks for everything
 		return asked, &failure{http.StatusBadRequest, "bad_body",

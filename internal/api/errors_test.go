@@ -51,7 +51,7 @@ func (s *streams) Redrive(_ context.Context, _ stream.Key, what control.Redrive,
 func post(t *testing.T, s *streams, path, body string) (int, string) {
 	t.Helper()
 	mux := http.NewServeMux()
-	New(s, nil, slog.New(slog.DiscardHandler)).Register(mux)
+	New(s, Options{Logger: slog.New(slog.DiscardHandler)}).Register(mux)
 	w := httptest.NewRecorder()
 	mux.ServeHTTP(w, httptest.NewRequest("POST", path, strings.NewReader(body)))
 	return w.Code, w.Body.String()

@@ -89,6 +89,7 @@ type Limits struct {
 	RequestBytesInFlight Bytes         `key:"request_bytes_in_flight" default:"128MiB" min:"8MiB" help:"Memory for the bodies of requests in work at once; more are answered with Slow down."`
 	RecordsPerSecond     int64         `key:"records_per_second" default:"0" min:"0" help:"Records a second that a stream takes; 0 is no limit."`
 	BytesPerSecond       Bytes         `key:"bytes_per_second" default:"0" min:"0" help:"Bytes of records a second that a stream takes; 0 is no limit."`
+	EventIDs             int64         `key:"event_ids" default:"10000000" min:"1000" help:"Event ids that a stream with idempotency remembers, in about 25 bytes of memory each; beyond it events are answered with Slow down."`
 	RequestsPerSecond    int64         `key:"requests_per_second" default:"0" min:"0" help:"Put requests a second that a stream takes; 0 is no limit."`
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"os"
 
 	"firehose/internal/stream"
 )
@@ -221,6 +222,7 @@ func (r *running) remove(ctx context.Context) error {
 	if err := r.c.Store.RemoveStream(*s); err != nil {
 		return err
 	}
+	os.Remove(r.idsFile()) // there may be none
 	r.gone = true
 	r.c.mu.Lock()
 	delete(r.c.streams, r.key)

@@ -61,6 +61,8 @@ type Settings struct {
 	Tables      convert.Tables    // of format conversion
 	Functions   *lambda.Functions // that transform records
 	Partitions  int               // of a delivery that may be open at once
+	IDsDir      string            // folder of snapshots of event ids
+	IDsMax      int               // event ids that a stream remembers at most
 	Keyring     Keyring
 	Spools      *batch.Spools
 	Recent      *block.Recent             // blocks that are not delivered yet, at hand; nil for none
@@ -134,6 +136,7 @@ func Open(ctx context.Context, s Settings) (*Control, error) {
 		})
 	}
 	opened.Wait()
+	c.tasks.Go("save event ids", c.saveIDs)
 	return c, nil
 }
 
@@ -239,7 +242,7 @@ func (c *Control) Close(ctx context.Context) error {
 	c.stopNow()
 	for _, r := range c.all() {
 		if r.log != nil {
-			err = errors.Join(err, r.log.Close())
+			err = errors.Join(err, r.saveIDs(), r.log.Close())
 		}
 	}
 	if err != nil {

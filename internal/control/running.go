@@ -35,6 +35,7 @@ type running struct {
 	redrive  sync.Mutex                    // held by whoever puts error outputs again
 	drained  bool                          // the deletion has drained, and the deliveries have ended; guarded by bringing
 
+	ids     windows
 	log     log.Log
 	writer  *ingest.Writer
 	limiter *ingest.Limiter
@@ -53,8 +54,8 @@ type delivery struct {
 	id       string
 	kind     string
 	declared atomic.Pointer[stream.Delivery] // by the version in force
-	stop     context.CancelFunc // ends cutting
-	abort    context.CancelFunc // ends tries under way
+	stop     context.CancelFunc              // ends cutting
+	abort    context.CancelFunc              // ends tries under way
 	ended    chan struct{}
 }
 

@@ -27,6 +27,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"firehose/internal/api"
+	"firehose/internal/apikey"
 	"firehose/internal/awsapi"
 	"firehose/internal/batch"
 	"firehose/internal/block"
@@ -123,6 +124,14 @@ func (s *Server) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	ids := filepath.Join(dir, "ids")
+	if err := os.MkdirAll(ids, 0o750); err != nil {
+		return fmt.Errorf("make the folder of event ids: %w", err)
+	}
+	keys, err := apikey.Open(db)
+	if err != nil {
+		return err
+	}
 	diagnose, err := s.startDiagnostics(ctx)
 	if err != nil {
 		return err
@@ -142,6 +151,8 @@ func (s *Server) start(ctx context.Context) error {
 		Tables:      tables,
 		Functions:   functions,
 		Partitions:  s.config.Processing.PartitionsMax,
+		IDsDir:      ids,
+		IDsMax:      int(s.config.Limits.EventIDs),
 		Keyring:     keyring,
 		Spools:      spools,
 		Recent:      block.NewRecent(int64(s.config.Memory.RecentBytes)),
@@ -163,7 +174,7 @@ func (s *Server) start(ctx context.Context) error {
 	s.stopsWith("streams", ctl.Close)
 	s.registry.MustRegister(metric.Node(ctl.Deliveries))
 	s.control.Store(ctl)
-	s.openDoors(ctl, engine, tables)
+	s.openDoors(ctl, engine, tables, keys)
 	s.logger.Info("Ready.", "address", s.Address(), "took", time.Since(s.started).Round(time.Millisecond).String())
 	return nil
 }
@@ -254,7 +265,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	return all
 }
 
-func (s *Server) openDoors(ctl *control.Control, engine *segment.Engine, tables convert.Tables) {
+func (s *Server) openDoors(ctl *control.Control, engine *segment.Engine, tables convert.Tables, keys *apikey.Ring) {
 	var verifier *sigv4.Verifier
 	if s.config.Auth.Mode == "sigv4" {
 		verifier = sigv4.New(nil, "firehose", s.accessKeys(), time.Now)
@@ -272,11 +283,11 @@ func (s *Server) openDoors(ctl *control.Control, engine *segment.Engine, tables 
 
 		CloudWatchOnly: s.config.Processing.CloudWatchLogsOnly,
 	}
-	own := api.New(ctl, nil, s.logger)
+	door := api.Options{Keys: keys, Account: s.config.AccountID, Region: s.config.Region, Logger: s.logger}
 	if verifier != nil {
-		options.Verifier = verifier
-		own = api.New(ctl, verifier, s.logger)
+		options.Verifier, door.Verifier = verifier, verifier
 	}
+	own := api.New(ctl, door)
 	d := &doors{amazon: awsapi.New(ctl, options), own: http.NewServeMux(), hasRoom: engine.HasRoom}
 	own.Register(d.own)
 	s.doors.Store(d)

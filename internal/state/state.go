@@ -26,6 +26,7 @@ var (
 	cursorsBucket = []byte("cursors") // stream's identity/delivery -> deliver.State as JSON
 	sentBucket    = []byte("sent")    // stream's identity/delivery/first position -> a batch sent
 
+	apiKeysBucket  = []byte("api_keys") // id -> apikey.Key as JSON
 	redrivenBucket = []byte("redriven") // stream's identity/key of an error output -> Redriven as JSON
 )
 
@@ -43,7 +44,7 @@ func Open(path string) (*DB, error) {
 		return nil, fmt.Errorf("open %s: %w: it is damaged, or no catalogue; without it the log's records have no stream", path, err)
 	}
 	err = bolt.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{streamsBucket, cursorsBucket, sentBucket, redrivenBucket} {
+		for _, name := range [][]byte{streamsBucket, cursorsBucket, sentBucket, redrivenBucket, apiKeysBucket} {
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 				return err
 			}

@@ -10,7 +10,14 @@ import (
 // Spec is what a document means: the deliveries that read the stream's log, each with a cursor of its own, so that a
 // slow or broken one holds up nobody else.
 type Spec struct {
-	Deliveries []Delivery
+	Deliveries  []Delivery
+	Idempotency *Idempotency // nil: every event is stored
+}
+
+// Idempotency says how an event that is sent again is known.
+type Idempotency struct {
+	Field  string        // path of the event's id, its parts joined by dots
+	Window time.Duration // how long ids are remembered
 }
 
 // Delivery is one destination of a stream.
