@@ -42,6 +42,8 @@ type Config struct {
 
 	CPUProfile string `key:"cpu_profile" default:"" help:"File that gets a CPU profile of the whole run, for go tool pprof; empty for none."`
 
+	Streams []Document `key:"streams" help:"Streams that are made or changed at the start, each a document as PUT /v1/streams/NAME takes it."`
+
 	TLS            TLS            `key:"tls"`
 	Auth           Auth           `key:"auth"`
 	Limits         Limits         `key:"limits"`

@@ -84,6 +84,14 @@ func (d *document) value(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
 		return
 	}
+	if v.Type() == documentType {
+		text, err := yaml.Marshal(n)
+		if err != nil {
+			d.problem(n, "%s: cannot be taken over: %s", path, err)
+		}
+		v.SetString(string(text))
+		return
+	}
 	switch v.Kind() {
 	case reflect.Struct:
 		d.section(n, v, path)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -407,5 +408,28 @@ func TestBytesAreReadAndWritten(t *testing.T) {
 	var decoded Bytes
 	if err != nil || string(encoded) != `"5MiB"` || json.Unmarshal(encoded, &decoded) != nil || decoded != 5<<20 {
 		t.Errorf("%s, %v", encoded, err)
+	}
+}
+
+func TestStreamsAreTakenOverAsTheyAre(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "firehose.yaml")
+	text := "streams:\n  - name: a # the first\n    destinations: [{type: s3}]\n  - {name: b, x: \"7\"}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, _, err := Load([]string{"--config", file}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Document{"name: a # the first\ndestinations: [{type: s3}]\n", "{name: b, x: \"7\"}\n"}
+	if !slices.Equal(c.Streams, want) {
+		t.Errorf("got %q, want %q", c.Streams, want)
+	}
+	var printed bytes.Buffer
+	if err := c.Print(&printed); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(printed.String(), "  - name: a # the first\n    destinations: [{type: s3}]\n") {
+		t.Errorf("printed it is\n%s", printed.String())
 	}
 }

@@ -61,9 +61,21 @@ func node(v reflect.Value, commented bool) *yaml.Node {
 		}
 		return n
 	case reflect.String:
+		if v.Type() == documentType {
+			return documentNode(v.String())
+		}
 		return scalarNode(scalarText(v))
 	}
 	return &yaml.Node{Kind: yaml.ScalarNode, Value: scalarText(v)}
+}
+
+// documentNode shows a document as it was given.
+func documentNode(text string) *yaml.Node {
+	var n yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &n); err != nil || len(n.Content) == 0 {
+		return scalarNode(text)
+	}
+	return n.Content[0]
 }
 
 func scalarNode(text string) *yaml.Node {

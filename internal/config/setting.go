@@ -22,6 +22,7 @@ var (
 	durationType = reflect.TypeFor[time.Duration]()
 	bytesType    = reflect.TypeFor[Bytes]()
 	secretType   = reflect.TypeFor[Secret]()
+	documentType = reflect.TypeFor[Document]()
 )
 
 // settings lists the settings of a struct in the order of its fields, those of sections in their place.
@@ -63,7 +64,7 @@ var (
 
 // flag returns the name of the setting's flag; a list or map of more than texts has none.
 func (s setting) flag() (name string, ok bool) {
-	composite := s.typ.Kind() == reflect.Map || len(s.entries()) > 0
+	composite := s.typ.Kind() == reflect.Map || len(s.entries()) > 0 || s.typ == reflect.SliceOf(documentType)
 	return "--" + flagSpelling.Replace(s.key), !composite
 }
 
@@ -108,6 +109,9 @@ func form(t reflect.Type) string {
 	case reflect.Slice:
 		if t.Elem().Kind() == reflect.Struct {
 			return "a list of entries with " + names(t.Elem())
+		}
+		if t.Elem() == documentType {
+			return "a list of documents"
 		}
 		return "a list of texts"
 	case reflect.Map:

@@ -67,6 +67,9 @@ func (b *Bytes) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
+// Document is a part of the file that has a language of its own: YAML, to be read by whoever speaks it.
+type Document string
+
 // Secret is a text that shows itself to nobody: every way of printing, logging or encoding it gives "***". In a file,
 // a flag or the environment it is the secret itself, or file:PATH or env:NAME to take it from a file (without the line
 // end) or from another variable.
