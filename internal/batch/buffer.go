@@ -33,7 +33,9 @@ type frame struct {
 }
 
 // NewBuffer returns an empty buffer.
-func (s *Spools) NewBuffer() *Buffer { return &Buffer{spool: s.New()} }
+func (s *Spools) NewBuffer() *Buffer {
+	return &Buffer{spool: &Spool{spools: s, leave: s.reserve}}
+}
 
 // Append adds a record, and a note that comes back with it. An error is the disk's, and the buffer is then of no use.
 func (b *Buffer) Append(data, note []byte) error {

@@ -12,9 +12,10 @@ import (
 // Spools makes spools that share one memory budget. What does not fit in it goes to files in a folder, which lose their
 // name as soon as they are made, so that nothing stays behind after a crash.
 type Spools struct {
-	dir  string
-	left atomic.Int64 // bytes of memory that spools may still take
-	pool sync.Pool    // of *[]byte of chunkMax
+	dir     string
+	left    atomic.Int64 // bytes of memory that spools may still take
+	reserve int64        // of them, those that buffers leave for bodies: else batches that are full would wait for those that are not
+	pool    sync.Pool    // of *[]byte of chunkMax
 
 	scratch sync.Pool // of *scratch
 }
@@ -28,7 +29,7 @@ const (
 // NewSpools returns a maker of spools that take up to budget bytes of memory together and spill to the folder dir,
 // which must exist.
 func NewSpools(dir string, budget int64) *Spools {
-	s := &Spools{dir: dir}
+	s := &Spools{dir: dir, reserve: budget / 4}
 	s.left.Store(budget)
 	return s
 }
@@ -40,6 +41,7 @@ func (s *Spools) New() *Spool { return &Spool{spools: s} }
 // read by any number.
 type Spool struct {
 	spools *Spools
+	leave  int64    // bytes of the budget that it does not take
 	chunks [][]byte // all full but the last
 	memory int64    // bytes in chunks
 	file   *os.File // bytes after those in chunks; nil as long as memory suffices
@@ -83,7 +85,7 @@ func (s *Spool) room() *[]byte {
 	if last >= 0 {
 		size = min(2*int64(cap(s.chunks[last])), chunkMax)
 	}
-	if s.spools.left.Add(-size) < 0 {
+	if s.spools.left.Add(-size) < s.leave {
 		s.spools.left.Add(size)
 		return nil
 	}

@@ -37,6 +37,7 @@ type pipeline struct {
 	values   []string // scratch
 	line     []byte   // scratch
 	part     []byte   // scratch
+	note     []byte   // scratch
 
 	extracting time.Duration // keys, since the observer was last told
 }
@@ -137,6 +138,9 @@ func (p *pipeline) partition(ctx context.Context, it item) (string, *erroroutput
 		p.values = append(p.values, value)
 	}
 	p.part = batch.JoinPartition(p.part[:0], p.values)
+	if b := p.table.byLane[lane{Partition: string(p.part)}]; b != nil {
+		return b.Partition, nil // its text is at hand
+	}
 	return string(p.part), nil
 }
 
@@ -181,11 +185,11 @@ func (p *pipeline) put(ctx context.Context, n lane, it item, size int64, data []
 		}
 		p.table.add(b)
 	}
-	var note []byte
+	p.note = p.note[:0]
 	if p.plan.Rejects && n.Failure == "" {
-		note = appendNote(nil, it)
+		p.note = appendNote(p.note, it)
 	}
-	if err := b.buffer.Append(data, note); err != nil {
+	if err := b.buffer.Append(data, p.note); err != nil {
 		return &errBuffer{it.place.At, err}
 	}
 	b.add(it, size)

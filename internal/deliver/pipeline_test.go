@@ -2,13 +2,20 @@ package deliver_test
 
 import (
 	"context"
+	"encoding/hex"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"firehose/internal/batch"
 	"firehose/internal/deliver"
+	"firehose/internal/disk/disktest"
 	"firehose/internal/record"
 )
 
@@ -156,6 +163,56 @@ func TestWhatAFunctionDecidesAnewIsDelivered(t *testing.T) {
 	})
 }
 
+func TestWhatIsDeliveredAboveTheFloorIsNotSentAgain(t *testing.T) {
+	newProcessingRig(t, byTwo, partitioned, func(r *rig) {
+		r.put("b1 a1 a2 c1")
+		r.want("0/v1/1:1.0/1:a=a1 a2")
+		time.Sleep(time.Second) // the span is saved
+		r.crash()
+		r.set(func(w *world) { clear(w.objects) })
+		r.put("a3 b2")
+		r.want("0/v1/1:0.0/1:b=b1 b2")
+		r.flush()
+		r.want("0/v1/1:0.0/1:b=b1 b2", "0/v1/1:3.0/1:c=c1", "0/v1/2:0.0/1:a=a3")
+	})
+}
+
+func TestSavingThatFailsHoldsTheProcessingUp(t *testing.T) {
+	newProcessingRig(t, batch.Limits{Size: 1 << 20, Interval: time.Hour, Count: 2}, partitioned, func(r *rig) {
+		r.put("open")
+		r.set(func(w *world) { w.broken = true })
+		for range 1500 {
+			r.put("a b a b")
+		}
+		r.mu.Lock()
+		held := len(r.objects)
+		r.mu.Unlock()
+		if held > 1100 {
+			r.Errorf("%d batches were delivered of which nothing is saved", held)
+		}
+		r.set(func(w *world) { w.broken = false })
+		r.flush()
+		if len(r.objects) != 3001 {
+			r.Errorf("%d objects", len(r.objects))
+		}
+	})
+}
+
+func TestACallThatIsGivenUpIsMadeAgain(t *testing.T) {
+	calls := 0
+	weak := processing{call: func(_ context.Context, text string) string {
+		if calls++; calls == 2 {
+			return gaveUp
+		}
+		return text
+	}}
+	newProcessingRig(t, byTwo, weak, func(r *rig) {
+		r.put("aaa bbb ccc ddd")
+		r.flush()
+		r.want("0/v1/1:0=aaa bbb", "0/v1/1:2=ccc ddd")
+	})
+}
+
 func TestReconfigureFromPlainToProcessedAndBack(t *testing.T) {
 	newRig(t, byTwo, func(r *rig) {
 		r.put("a1 a2 b1")
@@ -194,6 +251,19 @@ func TestReconfigureMovesPartitionsOfABucketThatDoesNotExist(t *testing.T) {
 		}
 		r.flush()
 		r.want("1/v2/1:0.0/1:a=a1 a2", "1/v2/1:1.0/1:b=b1 b2", "1/v2/1:3.0/1:c=c1")
+	})
+}
+
+// A change of version while nothing is read because of an error leaves what is delivered where it is.
+func TestReconfigureAfterAReadErrorLeavesWhatIsDelivered(t *testing.T) {
+	newProcessingRig(t, byTwo, partitioned, func(r *rig) {
+		r.put("b1 a1 a2")
+		r.want("0/v1/1:1.0/1:a=a1 a2")
+		r.p.disk.Inject(disktest.Fault{Op: disktest.Any, Path: ".seg", Times: 1, Skip: 2, Err: syscall.EIO})
+		r.put("c1")
+		r.reconfigure()
+		r.flush()
+		r.want("0/v1/1:1.0/1:a=a1 a2", "0/v1/1:0.0/1:b=b1", "1/v2/2:0=c1")
 	})
 }
 
@@ -286,6 +356,59 @@ func TestWhatIsHeldUpDoesNotStopTheRest(t *testing.T) {
 			r.die()
 		}
 		r.start()
+	})
+}
+
+// A disk that is full in the midst of a flush does not make it forget where it cuts.
+func TestFlushOutlivesADiskThatIsFull(t *testing.T) {
+	newProcessingRig(t, batch.Limits{Size: 1 << 20, Interval: time.Hour}, partitioned, func(r *rig) {
+		r.die()
+		folder := filepath.Join(r.TempDir(), "spools")
+		r.settings.spools = batch.NewSpools(folder, 6<<10) // there is memory for one of them
+		r.start()
+		r.put("a1 b1 c1")
+		flushed := make(chan error, 1)
+		go func() { flushed <- r.p.Flush(timeout(r.T)) }() // is received below
+		time.Sleep(10 * time.Second)
+		r.put("a2 b2")
+		r.want()
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			r.Fatal(err)
+		}
+		if err := <-flushed; err != nil {
+			r.Error(err)
+		}
+		r.want("0/v1/1:0.0/1:a=a1", "0/v1/1:1.0/1:b=b1", "0/v1/1:2.0/1:c=c1")
+		r.crash()
+		r.flush()
+		r.want("0/v1/1:0.0/1:a=a1", "0/v1/1:1.0/1:b=b1", "0/v1/1:2.0/1:c=c1", "0/v1/2:0.0/1:a=a2", "0/v1/2:1.0/1:b=b2")
+	})
+}
+
+// What is open has an end where the disk has no room for more of it.
+func TestADiskThatIsFullEndsTheOpenBatches(t *testing.T) {
+	newProcessingRig(t, batch.Limits{Size: 1 << 30, Interval: time.Hour}, partitioned, func(r *rig) {
+		r.die()
+		r.settings.spools = batch.NewSpools(filepath.Join(r.TempDir(), "none"), 512<<10)
+		r.settings.inFlight = 1
+		r.start()
+		r.set(func(w *world) { w.denied = ":0" })
+		random := rand.NewChaCha8([32]byte{})
+		for i := range 64 { // a megabyte that does not become smaller
+			text := make([]byte, 8<<10)
+			random.Read(text)
+			r.put(fmt.Sprint(i%8, hex.EncodeToString(text)))
+		}
+		flushed := make(chan error, 1)
+		go func() { flushed <- r.p.Flush(timeout(r.T)) }() // is received below
+		synctest.Wait()
+		r.set(func(w *world) { w.denied = "" })
+		if err := <-flushed; err != nil {
+			r.Error(err)
+		}
+		if len(r.objects) <= 8 {
+			r.Errorf("%d objects", len(r.objects))
+		}
 	})
 }
 

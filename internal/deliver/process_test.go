@@ -111,15 +111,21 @@ func (k keys) Values(_ context.Context, record []byte, dst []string) ([]string, 
 	return append(dst, strconv.Itoa(n*7919%10007%k.parts)), nil
 }
 
+// gaveUp is what a wordwise function returns to end its call.
+const gaveUp = "!"
+
 // wordwise is a function that is called with each record in turn.
 type wordwise func(ctx context.Context, text string) string
 
 func (f wordwise) Call(ctx context.Context, records []lambda.Record) ([]lambda.Result, error) {
 	results := make([]lambda.Result, len(records))
 	for i, r := range records {
-		if text := f(ctx, strings.TrimSpace(string(r.Data))); text != "" {
+		switch text := f(ctx, strings.TrimSpace(string(r.Data))); text {
+		case gaveUp:
+			return nil, errors.New("gave up")
+		default:
 			results[i].Data = []byte(text + "\n")
-		} else {
+		case "":
 			results[i].Failure = &erroroutput.Failure{Type: erroroutput.Processing, Attempts: 1}
 		}
 	}

@@ -281,7 +281,11 @@ func (d *Delivery) endBatches(at record.Position) {
 		return
 	}
 	err := d.change(func(s *State) bool {
-		s.cut(at, at)
+		behind := at
+		if n := len(s.Cuts); n > 0 {
+			behind = later(at, s.Cuts[n-1]) // a flush waits for what it cut
+		}
+		s.cut(at, behind)
 		return true
 	})
 	if err != nil {
