@@ -1,11 +1,13 @@
 package test
 
 import (
+	"crypto/rand"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/firehose/types"
@@ -104,4 +106,38 @@ func TestBackupHoldsTheOriginalsOfAllRecords(t *testing.T) {
 	if got := n.backups("unpacked"); !slices.Equal(got, []string{strings.Join(logs, "")}) {
 		t.Errorf("the backups hold %q", got)
 	}
+}
+
+func TestBackupAndPartitionsBeyondTheLimitOfAKilledNodeHoldEveryRecordOnce(t *testing.T) {
+	t.Parallel()
+	n := startNode(t, "--processing-partitions-max", "4")
+	n.create("s", keyed("s", "!{partitionKeyFromQuery:n}/"), queried(fifthFails), delimitedBy("|"), backedUp)
+	l := startLoad(n, 4, "s")
+	for range kills(t) {
+		l.grow(300)
+		randomly(time.Second)
+		n.kill()
+		n.start()
+		n.update("s", types.ExtendedS3DestinationUpdate{Prefix: aws.String("s/data/since-" + rand.Text() + "/!{partitionKeyFromQuery:n}/")})
+		l.grow(300)
+		n.flush("s")
+	}
+	l.grow(300)
+	l.stop()
+	n.flush("s")
+	data, failures := n.records("s")
+	l.verifyOnce("s", data, failures)
+	kinds := readOutcome(t, folders(n.dir).read(t, bucket), "s").failed
+	if len(kinds[partitionsExceeded]) == 0 || len(kinds[extractionFailed]) == 0 {
+		t.Errorf("%d records found no partition open, %d had none: nothing was tested", len(kinds[partitionsExceeded]), len(kinds[extractionFailed]))
+	}
+	kept := map[string]int{}
+	for _, text := range n.backups("s") {
+		for line := range strings.Lines(text) {
+			id, err := idOf([]byte(line))
+			check(t, err)
+			kept[id]++
+		}
+	}
+	l.account["s"].verify(t, kept)
 }
