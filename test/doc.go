@@ -13,6 +13,7 @@
 //	node       the binary and its data folder: start, kill, terminate
 //	load       clients that put, and the account of what they were told
 //	objects    what is in a bucket: a folder, a real S3 server (versitygw), or the fake
+//	failure    what is in a stream's error outputs, whose form is checked whenever they are read
 //	fakes3     an S3 in memory for faults between bytes
 //	tools      the module that builds versitygw, so that the product's own module does not know it
 //	clients    scripts that drive clients which are not Go's
@@ -22,6 +23,7 @@
 //	-short                     leaves out what takes more than a few seconds; each test says so
 //	FIREHOSE_TEST_KILLS=20     kills of each test that kills at random moments; 3 when not given
 //	FIREHOSE_TEST_BACKLOG=...  records of the start with a backlog; 200000 when not given
+//	FIREHOSE_TEST_PYTHON=...   a Python that has pyarrow, which reads ORC files; python3 when not given
 //	FIREHOSE_TEST_KEEP=1       keeps the data folders of failed tests and says where they are
 //
 // Nothing outside the machine is needed, but for the first build of versitygw, which downloads its modules.
