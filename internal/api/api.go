@@ -4,6 +4,10 @@
 //	POST /v1/streams/{name}:flush   delivers what is open now, and answers when it is delivered
 //	GET  /v1/records?id=ID          says where the record of a RecordId stands
 //
+//	GET /v1/streams                       lists streams with their state
+//	GET, PUT, DELETE /v1/streams/{name}   shows, makes or changes, deletes a stream, as a document (package native)
+//	GET /v1/streams/{name}/versions[/{n}] lists the versions of its document, shows one
+//
 //	POST /v1/streams/{name}/events        puts events
 //	GET  /v1/keys, POST /v1/keys          lists API keys, makes one
 //	DELETE /v1/keys/{id}                  revokes one
@@ -58,6 +62,7 @@ type Options struct {
 	Keys     *apikey.Ring // also asked without authentication, when a request brings a key
 	Account  string       // of what nobody in particular asks for, 12 digits
 	Region   string       // the same
+	Declared Declared     // streams as documents; nil for none of their paths
 	Logger   *slog.Logger
 }
 
@@ -78,6 +83,9 @@ func (d *Door) Register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /v1/keys", d.listKeys)
 	mux.HandleFunc("POST /v1/keys", d.makeKey)
 	mux.HandleFunc("DELETE /v1/keys/{id}", d.revokeKey)
+	if d.Declared != nil {
+		d.registerStreams(mux)
+	}
 	mux.HandleFunc("GET /v1/streams/{name}/errors", d.listErrors)
 	mux.HandleFunc("GET /v1/streams/{name}/errors/{key...}", d.showErrors)
 }

@@ -28,12 +28,10 @@ func (h *Handler) describeDeliveryStream(c *call, in *describeInput) (any, error
 }
 
 func describe(s *stream.Stream) (*types.DeliveryStreamDescription, error) {
-	doc, err := parseDocument(s.Document())
+	source, destinations, err := describeDocument(s)
 	if err != nil {
 		return nil, err
 	}
-	destination := doc.Destination
-	destination.S3DestinationDescription = reduced(destination.ExtendedS3DestinationDescription)
 	d := &types.DeliveryStreamDescription{
 		DeliveryStreamName:   &s.Name,
 		DeliveryStreamARN:    aws.String(s.Key.ARN()),
@@ -42,8 +40,8 @@ func describe(s *stream.Stream) (*types.DeliveryStreamDescription, error) {
 		FailureDescription:   describeFailure(s.Failure),
 		VersionId:            aws.String(strconv.Itoa(s.Version)),
 		CreateTimestamp:      &s.Created,
-		Source:               doc.Source,
-		Destinations:         []types.DestinationDescription{destination},
+		Source:               source,
+		Destinations:         destinations,
 		HasMoreDestinations:  aws.Bool(false),
 
 		DeliveryStreamEncryptionConfiguration: describeEncryption(&s.Encryption),
@@ -52,6 +50,21 @@ func describe(s *stream.Stream) (*types.DeliveryStreamDescription, error) {
 		d.LastUpdateTimestamp = &s.Updated
 	}
 	return d, nil
+}
+
+// describeDocument shows what a stream's document says.
+func describeDocument(s *stream.Stream) (*types.SourceDescription, []types.DestinationDescription, error) {
+	if isNative(s) {
+		destinations, err := describeNative(s)
+		return nil, destinations, err
+	}
+	doc, err := parseDocument(s.Document())
+	if err != nil {
+		return nil, nil, err
+	}
+	destination := doc.Destination
+	destination.S3DestinationDescription = reduced(destination.ExtendedS3DestinationDescription)
+	return doc.Source, []types.DestinationDescription{destination}, nil
 }
 
 // describeEncryption shows a stream's encryption; one that is disabled has no key.

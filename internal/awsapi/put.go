@@ -129,7 +129,7 @@ func (h *Handler) checkOrigin(key stream.Key) error {
 		return err
 	case s.Status != stream.Active:
 		return notActive(key)
-	case !bytes.Contains(s.Document(), []byte(types.ProcessorTypeDecompression)): // nearly always; parsing takes longer
+	case s.Language != Language || !bytes.Contains(s.Document(), []byte(types.ProcessorTypeDecompression)): // nearly always; parsing takes longer
 		return nil
 	}
 	doc, err := parseDocument(s.Document())

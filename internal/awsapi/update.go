@@ -119,6 +119,9 @@ func (in *updateInput) checkTarget(s *stream.Stream) error {
 	if s.Status != stream.Active {
 		return wrongStatus("update", s)
 	}
+	if isNative(s) {
+		return changedElsewhere(s)
+	}
 	if current := strconv.Itoa(s.Version); in.CurrentDeliveryStreamVersionId != current {
 		return &Error{"ConcurrentModificationException", fmt.Sprintf(
 			"Cannot update firehose: %s since the current version id: %s and specified version id: %s do not match",

@@ -22,7 +22,7 @@ func Compile(_ stream.Key, stored []byte) (stream.Spec, error) {
 // those who carry it out can find.
 func (d *Document) Spec() (stream.Spec, error) {
 	problems := d.notBuilt()
-	var spec stream.Spec
+	spec := stream.Spec{Idempotency: d.Idempotency.compile()}
 	for i := range d.Destinations {
 		to, path := &d.Destinations[i], fmt.Sprintf("destinations[%d]", i)
 		config := to.open(path, &problems)
@@ -46,7 +46,6 @@ func (d *Document) notBuilt() (problems Problems) {
 			problems.add(path, "", "is not built into this server yet; leave it out")
 		}
 	}
-	check(d.Idempotency != nil, "idempotency")
 	check(d.OrderKey != "", "order_key")
 	for i := range d.Destinations {
 		to, path := &d.Destinations[i], fmt.Sprintf("destinations[%d].", i)
@@ -88,6 +87,13 @@ func (d *Destination) open(path string, problems *Problems) destination.Config {
 		TimeZone:    d.S3.TimeZone,
 		KMSKey:      d.S3.KMSKey,
 	}
+}
+
+func (i *Idempotency) compile() *stream.Idempotency {
+	if i == nil {
+		return nil
+	}
+	return &stream.Idempotency{Field: i.Field, Window: i.Window}
 }
 
 func (f *Function) compile() *process.Lambda {

@@ -213,6 +213,14 @@ destinations:
 	}
 }
 
+func TestADestinationKeepsItsType(t *testing.T) {
+	hook := parseYAML(t, "name: clicks\ndestinations:\n  - {id: lake, type: webhook, webhook: {url: 'http://h'}}\n")
+	err := hook.succeeds(parseYAML(t, lake))
+	if want := `destinations[0].type: "webhook": is another than before, s3; give the destination another id`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 func TestWhatIsNotBuiltIsRefusedByItsPath(t *testing.T) {
 	_, err := full(t).Spec()
 	if err == nil || !strings.Contains(err.Error(), "destinations[0].filter: is not built into this server yet; leave it out") {

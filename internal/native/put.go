@@ -64,7 +64,8 @@ func Put(ctx context.Context, streams Streams, key stream.Key, d *Document, o Op
 		return err
 	}
 	if o.DryRun {
-		err = change(&current)
+		would := current.Clone()
+		err = change(&would)
 	} else if changed, failed := streams.Update(ctx, key, change); failed == nil {
 		current = changed
 	} else {

@@ -38,6 +38,7 @@ import (
 	"firehose/internal/ingest"
 	"firehose/internal/log/segment"
 	"firehose/internal/metric"
+	"firehose/internal/native"
 	"firehose/internal/sigv4"
 	"firehose/internal/state"
 	"firehose/internal/stream"
@@ -90,6 +91,10 @@ func Start(ctx context.Context, c config.Config, logger *slog.Logger) (*Server, 
 }
 
 func (s *Server) start(ctx context.Context) error {
+	documents, err := s.declaredStreams()
+	if err != nil {
+		return err
+	}
 	if err := s.listen(); err != nil {
 		return err
 	}
@@ -156,7 +161,7 @@ func (s *Server) start(ctx context.Context) error {
 		Keyring:     keyring,
 		Spools:      spools,
 		Recent:      block.NewRecent(int64(s.config.Memory.RecentBytes)),
-		Compile:     map[string]stream.Compile{awsapi.Language: awsapi.Compile},
+		Compile:     map[string]stream.Compile{awsapi.Language: awsapi.Compile, native.Language: native.Compile},
 		Quota:       s.config.Limits.Streams,
 		Rates:       ingest.Rates{Requests: s.config.Limits.RequestsPerSecond, Records: s.config.Limits.RecordsPerSecond, Bytes: int64(s.config.Limits.BytesPerSecond)},
 		IntervalMin: s.config.Delivery.IntervalMin,
@@ -173,6 +178,7 @@ func (s *Server) start(ctx context.Context) error {
 	}
 	s.stopsWith("streams", ctl.Close)
 	s.registry.MustRegister(metric.Node(ctl.Deliveries))
+	s.applyStreams(context.WithoutCancel(ctx), ctl, documents)
 	s.control.Store(ctl)
 	s.openDoors(ctl, engine, tables, keys)
 	s.logger.Info("Ready.", "address", s.Address(), "took", time.Since(s.started).Round(time.Millisecond).String())
@@ -283,7 +289,7 @@ func (s *Server) openDoors(ctl *control.Control, engine *segment.Engine, tables 
 
 		CloudWatchOnly: s.config.Processing.CloudWatchLogsOnly,
 	}
-	door := api.Options{Keys: keys, Account: s.config.AccountID, Region: s.config.Region, Logger: s.logger}
+	door := api.Options{Keys: keys, Account: s.config.AccountID, Region: s.config.Region, Declared: ctl, Logger: s.logger}
 	if verifier != nil {
 		options.Verifier, door.Verifier = verifier, verifier
 	}
