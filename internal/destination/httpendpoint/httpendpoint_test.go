@@ -1,0 +1,502 @@
+package httpendpoint
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"firehose/internal/batch"
+	"firehose/internal/destination"
+	"firehose/internal/destination/destinationtest"
+	"firehose/internal/destination/httpendpoint/httpendpointtest"
+	"firehose/internal/destination/s3"
+	"firehose/internal/erroroutput"
+	"firehose/internal/object/folder"
+	"firehose/internal/outbound"
+	"firehose/internal/record"
+	"firehose/internal/verdict"
+)
+
+const (
+	testARN = "arn:aws:firehose:us-east-1:123456789012:deliverystream/clicks"
+	testURI = "/a%2Fb/c//d.e/?key=v%20w+x&empty="
+)
+
+func env() destination.Env {
+	return destination.Env{
+		Stream: "clicks", StreamID: record.StreamID{1, 2, 3}, Delivery: "destinationId-000000000001",
+		HTTP: outbound.New(outbound.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}}),
+	}
+}
+
+// rig is an open destination and its endpoint.
+type rig struct {
+	*testing.T
+	destination.Destination
+	receiver *httpendpointtest.Receiver
+	config   Config
+}
+
+// start makes an endpoint and a destination that delivers to it; it wants at the end that no rule was broken.
+func start(t *testing.T, c Config, receiver *httpendpointtest.Receiver) *rig {
+	t.Helper()
+	server := httptest.NewServer(receiver)
+	t.Cleanup(server.Close)
+	c.URL, c.AllowHTTP, c.SourceARN = server.URL+testURI, true, testARN
+	receiver.URI, receiver.SourceARN, receiver.Gzip = testURI, testARN, c.Gzip
+	d, err := c.Open(env())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		d.Close()
+		if problems := receiver.Problems(); len(problems) > 0 {
+			t.Errorf("rules were broken: %q", problems)
+		}
+	})
+	return &rig{t, d, receiver, c}
+}
+
+// batch encodes records.
+func (r *rig) batch(head batch.Head, records ...string) *batch.Batch {
+	r.Helper()
+	var body bytes.Buffer
+	encoder, err := r.Encoder(r.Context(), head, &body)
+	if err != nil {
+		r.Fatal(err)
+	}
+	for _, text := range records {
+		if err := encoder.Write(batch.Records{Data: []byte(text), Ends: []int{len(text)}}); err != nil {
+			r.Fatal(err)
+		}
+	}
+	if err := encoder.Close(); err != nil {
+		r.Fatal(err)
+	}
+	return &batch.Batch{Head: head, Records: len(records), Body: bytes.NewReader(body.Bytes())}
+}
+
+func head(block uint64) batch.Head {
+	return batch.Head{First: record.Position{Block: block}, Time: time.UnixMilli(1770091506123).UTC(), Version: 1}
+}
+
+func TestSuite(t *testing.T) {
+	for _, zip := range []bool{false, true} {
+		t.Run(fmt.Sprintf("gzip %t", zip), func(t *testing.T) {
+			destinationtest.Run(t, func(t *testing.T) destinationtest.Target {
+				var mood atomic.Int32
+				receiver := &httpendpointtest.Receiver{}
+				receiver.Answer = func(w http.ResponseWriter, r *http.Request, id string) bool {
+					switch destinationtest.Mood(mood.Load()) {
+					case destinationtest.Failing:
+						http.Error(w, "not now", http.StatusInternalServerError)
+						return false
+					case destinationtest.Hanging:
+						<-r.Context().Done()
+						return false
+					}
+					httpendpointtest.Accept(w, id)
+					return true
+				}
+				r := start(t, Config{Gzip: zip}, receiver)
+				return destinationtest.Target{
+					Destination: r.Destination,
+					Set:         func(m destinationtest.Mood) { mood.Store(int32(m)) },
+					Moods:       []destinationtest.Mood{destinationtest.Failing, destinationtest.Hanging},
+					Received: func() (bodies [][]byte) {
+						for _, b := range receiver.Bodies() {
+							bodies = append(bodies, b.Text)
+						}
+						return bodies
+					},
+					Plain: func(body []byte) []byte {
+						var document struct{ Records []struct{ Data []byte } }
+						if err := json.Unmarshal(body, &document); err != nil {
+							t.Error(err)
+						}
+						var plain []byte
+						for _, record := range document.Records {
+							plain = append(plain, record.Data...)
+						}
+						return plain
+					},
+				}
+			})
+		})
+	}
+}
+
+func TestRequestsAreTheServices(t *testing.T) {
+	attributes := []Attribute{{"environment", "test"}, {"Schlüssel \"a\\b\"", "Wert\n\x7f €𝄞"}, {"empty", ""}}
+	r := start(t, Config{AccessKey: "key with spaces and ü", Gzip: true, Attributes: attributes}, &httpendpointtest.Receiver{
+		AccessKey:  "key with spaces and ü",
+		Attributes: map[string]string{"environment": "test", "Schlüssel \"a\\b\"": "Wert\n\x7f €𝄞", "empty": ""},
+	})
+	if err := r.Deliver(t.Context(), r.batch(head(7), "one", "", "\x00\xff", strings.Repeat("x", record.SizeMax))); err != nil {
+		t.Fatal(err)
+	}
+	bodies := r.receiver.Bodies()
+	if len(bodies) != 1 || bodies[0].Timestamp != 1770091506123 || len(bodies[0].Records) != 4 || string(bodies[0].Records[2]) != "\x00\xff" || len(bodies[0].Records[3]) != record.SizeMax {
+		t.Errorf("%d bodies", len(bodies))
+	}
+	if !bytes.HasPrefix(bodies[0].Text, []byte(`{"requestId":"`+bodies[0].ID+`","timestamp":1770091506123,"records":[{"data":"b25l"},{"data":""},{"data":"AP8="},{"data":"eHh4`)) {
+		t.Errorf("%.200s", bodies[0].Text)
+	}
+}
+
+func TestTheRequestIDIsTheBatchs(t *testing.T) {
+	id := func(e destination.Env, h batch.Head) string {
+		t.Helper()
+		return (&endpoint{env: e}).requestID(h)
+	}
+	e, h := env(), head(7)
+	if first, again := id(e, h), id(e, h); first != again {
+		t.Errorf("%s, then %s", first, again)
+	}
+	seen := map[string]bool{id(e, h): true}
+	differs := func(e destination.Env, h batch.Head) {
+		t.Helper()
+		if got := id(e, h); seen[got] {
+			t.Errorf("%+v of %s has the id of another batch", h, e.Delivery)
+		} else {
+			seen[got] = true
+		}
+	}
+	change := func(f func(*destination.Env, *batch.Head)) {
+		t.Helper()
+		e, h := e, h
+		f(&e, &h)
+		differs(e, h)
+	}
+	change(func(_ *destination.Env, h *batch.Head) { h.First.Block++ })
+	change(func(_ *destination.Env, h *batch.Head) { h.First.Index++ })
+	change(func(_ *destination.Env, h *batch.Head) { h.Sub++ })
+	change(func(_ *destination.Env, h *batch.Head) { h.Part++ })
+	change(func(_ *destination.Env, h *batch.Head) { h.Partition = "1:a" })
+	change(func(e *destination.Env, _ *batch.Head) { e.StreamID[0]++ })
+	change(func(e *destination.Env, _ *batch.Head) { e.Delivery = "other" })
+}
+
+// Tries of a batch have one request id and one body, whatever happened in between, a restart included.
+func TestTheRequestIDStaysOverTriesAndRestarts(t *testing.T) {
+	var tries atomic.Int32
+	receiver := &httpendpointtest.Receiver{}
+	receiver.Answer = func(w http.ResponseWriter, _ *http.Request, id string) bool {
+		switch tries.Add(1) {
+		case 1:
+			http.Error(w, "", http.StatusServiceUnavailable)
+		case 2:
+			panic(http.ErrAbortHandler)
+		case 3:
+			w.WriteHeader(http.StatusNoContent)
+		default:
+			httpendpointtest.Accept(w, id)
+			return true
+		}
+		return false
+	}
+	r := start(t, Config{Gzip: true}, receiver)
+	for range 3 {
+		if err := r.Deliver(t.Context(), r.batch(head(1), "a", "b")); err == nil {
+			t.Error("delivered")
+		}
+	}
+	again, err := r.config.Open(env())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Destination = again
+	if err := r.Deliver(t.Context(), r.batch(head(1), "a", "b")); err != nil {
+		t.Error(err)
+	}
+	if all := receiver.Tries(); len(all) != 1 || tries.Load() != 4 {
+		t.Errorf("%v", all)
+	}
+}
+
+// Answers in every form but the right one mean that the batch was not delivered.
+func TestAnswersAreTakenAtTheirWord(t *testing.T) {
+	const id = "8e8d9b7d-6b4f-4b57-8c2a-2f6f0c9d1e11"
+	e := &endpoint{Config: Config{AccessKey: "secret-key"}}
+	answer := func(status int, contentType, body string) *outbound.Answer {
+		return &outbound.Answer{Status: status, Header: http.Header{"Content-Type": {contentType}}, Length: int64(len(body)), Body: []byte(body), Whole: true}
+	}
+	const mediaType = "application/json"
+	good := `{"requestId":"` + id + `","timestamp":1770091506123}`
+	accept := func(a *outbound.Answer) {
+		t.Helper()
+		if err := e.judge(a, id); err != nil {
+			t.Errorf("%s: %v", a.Body, err)
+		}
+	}
+	refuse := func(a *outbound.Answer, code, says string) {
+		t.Helper()
+		err := e.judge(a, id)
+		if err == nil || verdict.AsSetUp(err) != nil {
+			t.Errorf("%d %s: %v", a.Status, a.Body, err)
+			return
+		}
+		f := e.Failure(err)
+		if f.Type != erroroutput.HTTPEndpoint || f.Code != code || !strings.Contains(f.Message, says) || strings.Contains(f.Message, "secret") {
+			t.Errorf("%d %s: %+v, want %s and %q", a.Status, a.Body, f, code, says)
+		}
+		if got := verdict.AsRefused(err) != nil; got != (a.Status == 413) {
+			t.Errorf("%d: finally refused: %t", a.Status, got)
+		}
+	}
+	accept(answer(200, mediaType, good))
+	accept(answer(200, mediaType, ` { "timestamp" : 1.770091506123e12 , "errorMessage" : null, "requestId":"`+id+`"}`+"\n"))
+	accept(answer(200, mediaType, strings.Replace(good, "{", `{"errorMessage":"all is well",`, 1)))
+	accept(answer(200, mediaType, strings.Replace(good, "{", `{"errorMessage":"`+strings.Repeat("é", 8192)+`",`, 1)))
+
+	for _, status := range []int{201, 202, 204, 301, 307, 400, 401, 403, 404, 413, 429, 500, 503} {
+		refuse(answer(status, mediaType, good), DestinationFailed, fmt.Sprintf("The following response was received from the endpoint destination. %d: %s", status, good))
+	}
+	refuse(answer(500, "text/plain", "your key secret-key is wrong\xff"), DestinationFailed, "your key *** is wrong\ufffd")
+	refuse(answer(500, "text/plain", strings.Repeat("x", 10_000)), DestinationFailed, strings.Repeat("x", quoteMax))
+
+	refuse(answer(200, "", good), InvalidResponse, "Content-Type")
+	refuse(answer(200, "text/plain", good), InvalidResponse, "Content-Type")
+	refuse(answer(200, mediaType+"; charset=utf-8", good), InvalidResponse, "Content-Type")
+	refuse(answer(200, mediaType, ""), InvalidResponse, "EOF")
+	refuse(answer(200, mediaType, "[]"), InvalidResponse, "")
+	refuse(answer(200, mediaType, good+good), InvalidResponse, "")
+	refuse(answer(200, mediaType, `{}`), InvalidResponse, "no requestId")
+	refuse(answer(200, mediaType, `{"requestId":"`+id+`"}`), InvalidResponse, "no timestamp")
+	refuse(answer(200, mediaType, `{"requestId":"`+id+`","timestamp":"1770091506123"}`), InvalidResponse, "timestamp")
+	refuse(answer(200, mediaType, `{"requestId":"`+id+`","timestamp":null}`), InvalidResponse, "no timestamp")
+	refuse(answer(200, mediaType, `{"timestamp":1770091506123}`), InvalidResponse, "no requestId")
+	refuse(answer(200, mediaType, strings.ToUpper(good)), InvalidResponse, "")
+	refuse(answer(200, mediaType, strings.Replace(good, "8e8d", "8e8e", 1)), InvalidResponse, "not that of the request")
+	refuse(answer(200, mediaType, strings.Replace(good, "{", `{"more":1,`, 1)), InvalidResponse, "more")
+	refuse(answer(200, mediaType, strings.Replace(good, "{", `{"errorMessage":5,`, 1)), InvalidResponse, "errorMessage")
+	refuse(answer(200, mediaType, strings.Replace(good, "{", `{"errorMessage":"`+strings.Repeat("x", 8193)+`",`, 1)), InvalidResponse, "errorMessage")
+
+	coded := answer(200, mediaType, good)
+	coded.Header.Set("Content-Encoding", "identity")
+	refuse(coded, InvalidResponse, "Content-Encoding")
+	chunked := answer(200, mediaType, good)
+	chunked.Length = -1
+	refuse(chunked, InvalidResponse, "Content-Length")
+	long := answer(200, mediaType, good)
+	long.Whole = false
+	refuse(long, ResponseTooLarge, "too large")
+}
+
+func TestAnEndpointMaySayHowLongToWait(t *testing.T) {
+	for _, status := range []int{429, 500, 503} {
+		a := &outbound.Answer{Status: status, Header: http.Header{"Retry-After": {"9"}}}
+		if got := verdict.Delay((&endpoint{}).judge(a, "id")); got != 9*time.Second {
+			t.Errorf("%d: %v", status, got)
+		}
+	}
+}
+
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") }))
+	defer elsewhere.Close()
+	receiver := &httpendpointtest.Receiver{AccessKey: "key"}
+	receiver.Answer = func(w http.ResponseWriter, r *http.Request, _ string) bool {
+		http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
+		return false
+	}
+	r := start(t, Config{AccessKey: "key"}, receiver)
+	err := r.Deliver(t.Context(), r.batch(head(1), "one"))
+	if f := r.Destination.(destination.Failer).Failure(err); err == nil || f.Code != DestinationFailed {
+		t.Errorf("%v, %+v", err, f)
+	}
+}
+
+func TestFailuresHaveTheServicesCodes(t *testing.T) {
+	f := func(answer http.HandlerFunc, config Config, code string) {
+		t.Helper()
+		server := httptest.NewServer(answer)
+		defer server.Close()
+		config.URL, config.AllowHTTP = cmp.Or(config.URL, server.URL), true
+		d, err := config.Open(env())
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &rig{T: t, Destination: d}
+		err = d.Deliver(t.Context(), r.batch(head(1), "one"))
+		if got := d.(destination.Failer).Failure(err); err == nil || got.Code != code || got.Message == "" {
+			t.Errorf("%v: %+v, want %s", err, got, code)
+		}
+		if err != nil && strings.Contains(err.Error(), "secret") {
+			t.Errorf("%v shows what may be secret", err)
+		}
+	}
+	f(func(_ http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body) // else the server does not notice that the sender goes
+		<-r.Context().Done()
+	}, Config{Timeout: 20 * time.Millisecond}, RequestTimeout)
+	f(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, Config{}, ConnectionReset)
+	f(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Write(make([]byte, 2<<20))
+	}, Config{}, ResponseTooLarge)
+	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	defer secure.Close()
+	f(nil, Config{URL: secure.URL + "/secret?secret=1"}, SSLHandshakeFailure)
+	closed := httptest.NewServer(nil)
+	closed.Close()
+	f(nil, Config{URL: closed.URL + "/secret?secret=1"}, ConnectionFailed)
+}
+
+func TestAddressesInsideAreASetUpToRepair(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("asked") }))
+	defer server.Close()
+	e := env()
+	e.HTTP = nil
+	d, err := Config{URL: server.URL, AllowHTTP: true}.Open(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	r := &rig{T: t, Destination: d}
+	broken := verdict.AsSetUp(d.Deliver(t.Context(), r.batch(head(1), "one")))
+	if broken == nil || broken.Code != ConnectionFailed || !strings.Contains(broken.Fix, outbound.Setting) {
+		t.Errorf("%+v", broken)
+	}
+}
+
+func TestWhatCannotBeSentIsRefusedAtOnce(t *testing.T) {
+	f := func(c Config, want string) {
+		t.Helper()
+		if _, err := c.Open(env()); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	f(Config{}, "URL")
+	f(Config{URL: "https://"}, "URL")
+	f(Config{URL: "https://a b/secret"}, "URL")
+	f(Config{URL: "http://a.example/secret"}, "https://")
+	f(Config{URL: "ftp://a.example/secret", AllowHTTP: true}, "https://")
+	f(Config{URL: "https://a.example", AccessKey: "secret\n"}, "access key")
+	f(Config{URL: "https://a.example", Errors: s3.Config{Bucket: "b", TimeZone: "Nowhere"}}, "error output")
+}
+
+func TestNothingShowsSecrets(t *testing.T) {
+	c := Config{URL: "https://user:secret@a.example:443/secret?secret", AccessKey: "secret"}
+	d, err := c.Open(env())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if got := c.Target(); got != "https://a.example:443" {
+		t.Error(got)
+	}
+	if got := d.(destination.Namer).Name(head(1)); strings.Contains(got, "secret") {
+		t.Error(got)
+	}
+	if got := fmt.Sprintf("%v %+v %#v %s", c.AccessKey, c.AccessKey, c.AccessKey, c.AccessKey); strings.Contains(got, "secret") {
+		t.Error(got)
+	}
+}
+
+// Error outputs go to the bucket, and can be read from there.
+func TestErrorOutputsGoToTheBucket(t *testing.T) {
+	store, err := folder.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	e := env()
+	e.Objects = store
+	c := Config{URL: "https://a.example", Errors: s3.Config{Bucket: "bucket", ErrorPrefix: "failed/!{firehose:error-output-type}/", Compression: "GZIP"}}
+	d, err := c.Open(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	r := &rig{T: t, Destination: d}
+	h := head(1)
+	h.Failure = erroroutput.HTTPEndpoint
+	line := erroroutput.Line{Failure: erroroutput.Failure{Type: erroroutput.HTTPEndpoint, Code: DestinationFailed, Message: "413", Attempts: 2},
+		Arrival: h.Time, Ended: h.Time, Raw: []byte("one"), Sequence: "7"}
+	if err := d.Deliver(t.Context(), r.batch(h, string(line.Append(nil)))); err != nil {
+		t.Fatal(err)
+	}
+	if name := d.(destination.Namer).Name(h); !strings.HasPrefix(name, "s3://bucket/failed/http-endpoint-failed/clicks-1-") {
+		t.Error(name)
+	}
+	outputs, err := c.ErrorOutputs(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	if err := outputs.List(t.Context(), erroroutput.HTTPEndpoint, "", func(o destination.ErrorOutput) bool {
+		keys = append(keys, o.Key)
+		return true
+	}); err != nil || len(keys) != 1 {
+		t.Fatalf("%q, %v", keys, err)
+	}
+	content, err := outputs.Open(t.Context(), keys[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer content.Close()
+	for got, err := range erroroutput.Lines(content) {
+		if err != nil || !reflect.DeepEqual(got, line) {
+			t.Errorf("%+v, %v", got, err)
+		}
+	}
+}
+
+// Without a bucket an error output is held: it has nowhere to go.
+func TestErrorOutputsAreNeverDropped(t *testing.T) {
+	d, err := Config{URL: "https://a.example"}.Open(env())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	h := head(1)
+	h.Failure = erroroutput.HTTPEndpoint
+	_, err = d.Encoder(context.Background(), h, new(bytes.Buffer))
+	for _, err := range []error{err, d.Deliver(t.Context(), &batch.Batch{Head: h})} {
+		if broken := verdict.AsSetUp(err); broken == nil || broken.Fix == "" {
+			t.Error(err)
+		}
+	}
+	if _, err := (Config{}).ErrorOutputs(env()); err == nil {
+		t.Error("error outputs of nowhere")
+	}
+}
+
+// Batches that keep to SizeMax and RecordsMax make bodies that keep to their size, whatever the sizes of records.
+func TestBodiesKeepToTheirSize(t *testing.T) {
+	const body = 1 << 20
+	size := SizeMax(body)
+	for _, records := range []int{1, 2, 3, 1000, 9999, RecordsMax} {
+		each := size / int64(records)
+		r := start(t, Config{}, &httpendpointtest.Receiver{BodyMax: body})
+		texts := slices.Repeat([]string{strings.Repeat("x", int(each))}, records)
+		texts[0] += strings.Repeat("x", int(size-each*int64(records)))
+		if err := r.Deliver(t.Context(), r.batch(head(1), texts...)); err != nil {
+			t.Errorf("%d records: %v", records, err)
+		}
+	}
+	if SizeMax(1) != 1 {
+		t.Error("not even a record fits")
+	}
+}
+
+func TestErrorsKeepTheirCause(t *testing.T) {
+	cause := errors.New("cause")
+	if err := judgeFailure(cause); !errors.Is(err, cause) {
+		t.Error(err)
+	}
+}
