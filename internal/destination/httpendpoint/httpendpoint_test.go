@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -491,12 +490,5 @@ func TestBodiesKeepToTheirSize(t *testing.T) {
 	}
 	if SizeMax(1) != 1 {
 		t.Error("not even a record fits")
-	}
-}
-
-func TestErrorsKeepTheirCause(t *testing.T) {
-	cause := errors.New("cause")
-	if err := judgeFailure(cause); !errors.Is(err, cause) {
-		t.Error(err)
 	}
 }
