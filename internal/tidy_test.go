@@ -41,7 +41,7 @@ var floors = [][]string{
 	{"internal/convert"},
 	{ // the log, the plug-ins, and what speaks to other services
 		"internal/log", "internal/log/segment",
-		"internal/destination", "internal/destination/s3",
+		"internal/destination", "internal/destination/s3", "internal/destination/httpendpoint", "internal/destination/webhook",
 		"internal/keyring", "internal/cloudwatch", "internal/catalog",
 		"internal/process", "internal/process/lambda",
 		"internal/bench/limit",
