@@ -134,7 +134,7 @@ func (c *client) send(ctx context.Context, method, path string, query url.Values
 	if err != nil {
 		return nil, c.unanswered(err)
 	}
-	if response.StatusCode == http.StatusOK {
+	if response.StatusCode/100 == 2 {
 		return response.Body, nil
 	}
 	defer response.Body.Close()

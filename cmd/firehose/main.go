@@ -26,6 +26,7 @@ func commands() []command {
 	return []command{
 		{"demo", "Show the whole way once: start, send a sample, deliver it to a folder, check that all is there.", runDemo},
 		{"serve", "Run the service.", runServe},
+		{"streams", "Make, compare and show streams by their documents: firehose streams apply FILE.", runStreams},
 		{"flush", "Deliver what a stream holds, now: firehose flush NAME.", runFlush},
 		{"errors", "Look at what could not be processed, and put it again: firehose errors NAME.", runErrors},
 		{"record", "Say where a record stands: firehose record ID.", runRecord},
@@ -67,6 +68,8 @@ func run(ctx context.Context, args []string) int {
 			return 0
 		case errors.Is(err, errUsage):
 			return 2
+		case errors.Is(err, errDifferent):
+			return 1
 		}
 		fmt.Fprintf(os.Stderr, "firehose %s: %v\n", c.name, err)
 		return 1

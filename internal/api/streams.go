@@ -141,8 +141,8 @@ func (d *Door) writeYAML(w http.ResponseWriter, document []byte) {
 	w.Write(text) // an error here is the client's going away
 }
 
-// putResult is the answer to a document that was put.
-type putResult struct {
+// PutResult is the answer to a document that was put.
+type PutResult struct {
 	Stream  Stream          `json:"stream"`
 	Created bool            `json:"created"`
 	Changes []native.Change `json:"changes"`
@@ -181,7 +181,7 @@ func (d *Door) putStream(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	w.Header().Set("ETag", etag(outcome.Stream.Version))
-	d.write(w, status, putResult{Stream: d.shownStream(&outcome.Stream), Created: outcome.Created,
+	d.write(w, status, PutResult{Stream: d.shownStream(&outcome.Stream), Created: outcome.Created,
 		Changes: append([]native.Change{}, outcome.Changes...), DryRun: o.DryRun})
 }
 

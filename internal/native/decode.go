@@ -59,7 +59,7 @@ func setDefaults(v reflect.Value) {
 	for _, f := range fields(v.Type()) {
 		at := v.Field(f.index)
 		switch {
-		case f.typ == anyType:
+		case f.typ == anyType || f.typ.Kind() == reflect.Pointer:
 		case f.typ.Kind() == reflect.Struct:
 			setDefaults(at)
 		case f.initial != "" && !setScalar(at, f.initial):
@@ -73,6 +73,8 @@ func (d *decoder) value(t *tree, v reflect.Value, path string, f field) {
 	switch {
 	case v.Type() == anyType:
 		v.Set(reflect.ValueOf(Any{t}))
+	case v.Kind() == reflect.Interface:
+		v.Set(reflect.ValueOf(t.value()))
 	case v.Kind() == reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
 		d.section(t, v.Elem(), path)
@@ -110,12 +112,12 @@ func (d *decoder) list(t *tree, v reflect.Value, path string, f field) {
 		if v.Index(i).Kind() == reflect.Struct {
 			d.section(value, v.Index(i), at)
 		} else {
-			d.scalar(value, v.Index(i), at, field{typ: v.Type().Elem()})
+			d.value(value, v.Index(i), at, field{typ: v.Type().Elem()})
 		}
 	}
 }
 
-// names fills a map from names to texts.
+// names fills a map.
 func (d *decoder) names(t *tree, v reflect.Value, path string, f field) {
 	if t.kind != kindMapping {
 		d.add(path, "", "is a %s; want %s", t.kind, f.want())
@@ -124,7 +126,7 @@ func (d *decoder) names(t *tree, v reflect.Value, path string, f field) {
 	v.Set(reflect.MakeMap(v.Type()))
 	for i, key := range t.keys {
 		entry := reflect.New(v.Type().Elem()).Elem()
-		d.scalar(t.values[i], entry, path+"["+key+"]", field{typ: v.Type().Elem()})
+		d.value(t.values[i], entry, path+"["+key+"]", field{typ: v.Type().Elem()})
 		v.SetMapIndex(reflect.ValueOf(key), entry)
 	}
 }
@@ -183,6 +185,11 @@ func encodeValue(v reflect.Value) *tree {
 		return a.tree
 	}
 	switch v.Kind() {
+	case reflect.Interface:
+		if v.IsNil() {
+			return nil
+		}
+		return treeOf(v.Interface())
 	case reflect.Pointer:
 		if v.IsNil() {
 			return nil

@@ -1,6 +1,7 @@
 package native
 
 import (
+	"encoding"
 	"reflect"
 	"regexp"
 	"strconv"
@@ -24,12 +25,16 @@ type field struct {
 	id       string // of a list of sections: the key that names an entry
 }
 
-// fields returns the keys of a section in the order of its struct.
+// fields returns the keys of a section in the order of its struct. Sections that are configurations of other packages have
+// tags of JSON only.
 func fields(t reflect.Type) (list []field) {
 	for i := range t.NumField() {
 		f := t.Field(i)
-		key, ok := f.Tag.Lookup("key")
-		if !ok {
+		key := f.Tag.Get("key")
+		if key == "" {
+			key, _, _ = strings.Cut(f.Tag.Get("json"), ",")
+		}
+		if key == "" || key == "-" {
 			continue
 		}
 		one := field{
@@ -71,6 +76,7 @@ var (
 	secretType   = reflect.TypeFor[Secret]()
 	headerType   = reflect.TypeFor[Header]()
 	anyType      = reflect.TypeFor[Any]()
+	textType     = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
 // textForm is what a text must look like.
@@ -126,6 +132,8 @@ func wantOf(t reflect.Type) string {
 		return "a value of any kind"
 	}
 	switch t.Kind() {
+	case reflect.Interface:
+		return "a value of any kind"
 	case reflect.Pointer:
 		return wantOf(t.Elem())
 	case reflect.Bool:
@@ -138,6 +146,9 @@ func wantOf(t reflect.Type) string {
 		}
 		return "a list of texts"
 	case reflect.Map:
+		if t.Elem().Kind() == reflect.Interface {
+			return "a section of names and values"
+		}
 		return "a section of names and texts"
 	case reflect.Struct:
 		return "a section with " + strings.Join(keysOf(t), ", ")
@@ -152,6 +163,8 @@ func kindsOf(t reflect.Type) []kind {
 		return []kind{kindText}
 	case t == bytesType:
 		return []kind{kindText, kindNumber}
+	case reflect.PointerTo(t).Implements(textType):
+		return []kind{kindText}
 	case t.Kind() == reflect.Bool:
 		return []kind{kindBool}
 	case t.Kind() == reflect.Int:
@@ -171,6 +184,9 @@ func setScalar(v reflect.Value, value string) bool {
 		b, err := config.ParseBytes(value)
 		v.SetInt(int64(b))
 		return err == nil
+	}
+	if reads := v.Addr(); reads.Type().Implements(textType) {
+		return reads.Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(value)) == nil
 	}
 	switch v.Kind() {
 	case reflect.String:
@@ -195,6 +211,13 @@ func scalarTree(v reflect.Value) *tree {
 		return &tree{kind: kindText, text: durationText(value)}
 	case config.Bytes:
 		return &tree{kind: kindText, text: value.String()}
+	}
+	if v.Type().Implements(reflect.TypeFor[encoding.TextMarshaler]()) {
+		written, err := v.Interface().(encoding.TextMarshaler).MarshalText()
+		if err != nil {
+			panic("native: " + err.Error()) // it was read from a text
+		}
+		return quoted(string(written))
 	}
 	switch v.Kind() {
 	case reflect.Bool:

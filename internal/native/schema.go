@@ -9,7 +9,7 @@ import (
 // Schema returns the language as JSON Schema, for editors. It is as strict about names and forms as the parser; limits of
 // sizes and durations, which JSON Schema has no words for, are in the descriptions.
 func Schema() ([]byte, error) {
-	s := sectionSchema(reflect.TypeFor[Document]())
+	s := sectionSchema(reflect.TypeFor[Document](), nil)
 	head := object(
 		"$schema", quoted("https://json-schema.org/draft/2020-12/schema"),
 		"title", quoted("Firehose stream"),
@@ -44,12 +44,17 @@ func (t *tree) set(key string, value *tree) {
 	t.values = append(t.values, value)
 }
 
-// sectionSchema is the schema of a struct.
-func sectionSchema(section reflect.Type) *tree {
+// sectionSchema is the schema of a struct. The sections around it are not written again inside of it, where anything is
+// allowed then.
+func sectionSchema(section reflect.Type, around []reflect.Type) *tree {
+	if slices.Contains(around, section) {
+		return object("type", quoted("object"))
+	}
+	around = append(around[:len(around):len(around)], section)
 	properties := &tree{kind: kindMapping}
 	var required []string
 	for _, f := range fields(section) {
-		properties.set(f.key, f.schema())
+		properties.set(f.key, f.schema(around))
 		if f.required {
 			required = append(required, f.key)
 		}
@@ -62,8 +67,8 @@ func sectionSchema(section reflect.Type) *tree {
 }
 
 // schema is the schema of a field. A key without a value counts as not given, so null is allowed unless it is required.
-func (f field) schema() *tree {
-	s := typeSchema(f.typ)
+func (f field) schema(around []reflect.Type) *tree {
+	s := typeSchema(f.typ, around)
 	switch {
 	case f.allowed != nil:
 		s.set("enum", texts(f.allowed))
@@ -91,7 +96,9 @@ func (f field) schema() *tree {
 	if f.min != "" || f.max != "" {
 		help += " Want " + f.want() + "."
 	}
-	s.set("description", quoted(help))
+	if help != "" {
+		s.set("description", quoted(help))
+	}
 	if f.initial != "" {
 		v := reflect.New(f.typ).Elem()
 		setScalar(v, f.initial)
@@ -108,7 +115,7 @@ func listed(t *tree) []*tree {
 }
 
 // typeSchema is the schema of a type.
-func typeSchema(t reflect.Type) *tree {
+func typeSchema(t reflect.Type, around []reflect.Type) *tree {
 	switch t {
 	case anyType:
 		return &tree{kind: kindMapping}
@@ -120,14 +127,16 @@ func typeSchema(t reflect.Type) *tree {
 		return object("type", quoted("string"), "pattern", quoted(textForms["secret"].pattern))
 	}
 	switch t.Kind() {
+	case reflect.Interface:
+		return &tree{kind: kindMapping}
 	case reflect.Pointer:
-		return typeSchema(t.Elem())
+		return typeSchema(t.Elem(), around)
 	case reflect.Struct:
-		return sectionSchema(t)
+		return sectionSchema(t, around)
 	case reflect.Slice:
-		return object("type", quoted("array"), "items", typeSchema(t.Elem()))
+		return object("type", quoted("array"), "items", typeSchema(t.Elem(), around))
 	case reflect.Map:
-		return object("type", quoted("object"), "additionalProperties", typeSchema(t.Elem()))
+		return object("type", quoted("object"), "additionalProperties", typeSchema(t.Elem(), around))
 	case reflect.Bool:
 		return object("type", quoted("boolean"))
 	case reflect.Int:
@@ -139,12 +148,13 @@ func typeSchema(t reflect.Type) *tree {
 // Reference returns the tables of the reference page: one for each section of the language.
 func Reference() string {
 	var page strings.Builder
-	referenceSection(&page, "Document", "", reflect.TypeFor[Document]())
+	referenceSection(&page, "Document", "", reflect.TypeFor[Document](), nil)
 	return page.String()
 }
 
 // referenceSection writes the table of a section, and then those of the sections in it.
-func referenceSection(page *strings.Builder, title, path string, section reflect.Type) {
+func referenceSection(page *strings.Builder, title, path string, section reflect.Type, around []reflect.Type) {
+	around = append(around[:len(around):len(around)], section)
 	page.WriteString("\n## " + title + "\n\n| key | default | allowed | meaning |\n| --- | --- | --- | --- |\n")
 	for _, f := range fields(section) {
 		initial := ""
@@ -155,14 +165,14 @@ func referenceSection(page *strings.Builder, title, path string, section reflect
 			initial = "`" + f.initial + "`"
 		}
 		want := strings.ReplaceAll(f.want(), "|", `\|`)
-		if sectionOf(f.typ) != nil {
+		if inner := sectionOf(f.typ); inner != nil && !slices.Contains(around, inner) {
 			want = "see [below](#" + strings.NewReplacer(".", "", "[]", "").Replace(joinPath(path, f)) + ")"
 		}
 		page.WriteString("| `" + joinPath(path, f) + "` | " + initial + " | " + want + " | " + f.help + " |\n")
 	}
 	for _, f := range fields(section) {
-		if inner := sectionOf(f.typ); inner != nil {
-			referenceSection(page, joinPath(path, f), joinPath(path, f), inner)
+		if inner := sectionOf(f.typ); inner != nil && !slices.Contains(around, inner) {
+			referenceSection(page, joinPath(path, f), joinPath(path, f), inner, around)
 		}
 	}
 }
@@ -179,7 +189,7 @@ func sectionOf(t reflect.Type) reflect.Type {
 	if t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
 		t = t.Elem()
 	}
-	if t == anyType || t.Kind() != reflect.Struct {
+	if t == anyType || t.Kind() != reflect.Struct || len(fields(t)) == 0 {
 		return nil
 	}
 	return t

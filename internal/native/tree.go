@@ -47,6 +47,27 @@ func (t *tree) get(key string) *tree {
 	return nil
 }
 
+// value returns the tree as encoding/json gives values.
+func (t *tree) value() (value any) {
+	if err := json.Unmarshal(t.json(nil), &value); err != nil {
+		panic("native: a tree is no JSON: " + err.Error())
+	}
+	return value
+}
+
+// treeOf is the reverse of value.
+func treeOf(value any) *tree {
+	written, err := json.Marshal(value)
+	if err != nil {
+		panic("native: " + err.Error()) // it was read from a document
+	}
+	t, err := readJSON(written)
+	if err != nil {
+		panic("native: " + err.Error())
+	}
+	return t
+}
+
 // The most that a text may hold: aliases can make a small one large.
 const (
 	nodesMax = 20_000
