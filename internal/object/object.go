@@ -1,6 +1,6 @@
 // Package object is object storage as deliveries see it: a place that takes whole objects under a bucket and a key, and
-// replaces an object that is put again. Deleting is nobody's business here; reading and listing are no business of a
-// delivery, and have an interface of their own, Reader, for those who look at what was put.
+// replaces an object that is put again. Reading, listing and deleting are no business of a delivery, and have interfaces of
+// their own: Reader for those who look at what was put, Deleter for those who try a bucket and leave nothing behind.
 package object
 
 import (

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/url"
 	"time"
 )
 
@@ -26,4 +27,16 @@ type Reader interface {
 
 	// Get opens an object's bytes, as they were put: nothing is decompressed. The error of a missing one is ErrNotFound.
 	Get(ctx context.Context, bucket, key string) (io.ReadCloser, error)
+}
+
+// Deleter deletes objects: those that were put to try a bucket, never what was delivered. A key that has no object is no
+// error. A *verdict.SetUp error says what somebody must repair.
+type Deleter interface {
+	Delete(ctx context.Context, bucket, key string) error
+}
+
+// Addresser is a store behind an address in the network.
+type Addresser interface {
+	// Address is where requests for a bucket go, or an error if the settings make none.
+	Address(ctx context.Context, bucket string) (*url.URL, error)
 }

@@ -32,7 +32,7 @@ import (
 
 // Request is what a rule sees of a request.
 type Request struct {
-	Op     string // PutObject, CreateMultipartUpload, UploadPart, CompleteMultipartUpload, AbortMultipartUpload, ListMultipartUploads, GetObject, ListObjectsV2
+	Op     string // PutObject, CreateMultipartUpload, UploadPart, CompleteMultipartUpload, AbortMultipartUpload, ListMultipartUploads, GetObject, DeleteObject, ListObjectsV2
 	Bucket string
 	Key    string
 	Number int // of the request, from 1
@@ -207,6 +207,8 @@ func parse(r *http.Request) Request {
 		op = "CompleteMultipartUpload"
 	case r.Method == http.MethodDelete && q.Has("uploadId"):
 		op = "AbortMultipartUpload"
+	case r.Method == http.MethodDelete:
+		op = "DeleteObject"
 	case r.Method == http.MethodGet && q.Has("uploads"):
 		op = "ListMultipartUploads"
 	case r.Method == http.MethodGet && key == "":
@@ -307,6 +309,9 @@ func (s *Server) carryOut(request Request, r *http.Request) answer {
 		return answer{status: http.StatusOK, etag: etag(body)}
 	case "GetObject":
 		return s.get(request)
+	case "DeleteObject":
+		delete(s.buckets[request.Bucket], request.Key)
+		return answer{status: http.StatusNoContent}
 	case "ListObjectsV2":
 		return s.listObjects(request.Bucket, r.URL.Query())
 	case "CreateMultipartUpload":

@@ -52,6 +52,13 @@ func TestReader(t *testing.T) {
 	})
 }
 
+func TestFolderDeletes(t *testing.T) {
+	storetest.RunDeleter(t, func(t *testing.T) storetest.DeletingStore {
+		s, _ := open(t)
+		return s
+	})
+}
+
 func TestBucketThatNothingWasPutIntoIsEmpty(t *testing.T) {
 	s, _ := open(t)
 	err := s.List(t.Context(), "none", "", "", func(o object.Info) bool {

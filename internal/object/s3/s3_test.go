@@ -75,6 +75,23 @@ func TestReader(t *testing.T) {
 	storetest.RunReader(t, func(t *testing.T) storetest.ReadingStore { return open(t, testOptions(startFake(t).URL)) })
 }
 
+func TestStoreDeletes(t *testing.T) {
+	storetest.RunDeleter(t, func(t *testing.T) storetest.DeletingStore { return open(t, testOptions(startFake(t).URL)) })
+}
+
+func TestAddressIsWhereRequestsGo(t *testing.T) {
+	f := func(o Options, want string) {
+		t.Helper()
+		address, err := open(t, o).Address(t.Context(), "leads")
+		if err != nil || address.Scheme+"://"+address.Host != want {
+			t.Errorf("%+v: %v, %v; want %s", o, address, err, want)
+		}
+	}
+	f(Options{Region: "eu-west-1"}, "https://leads.s3.eu-west-1.amazonaws.com")
+	f(Options{Region: "us-east-1", PathStyle: true}, "https://s3.us-east-1.amazonaws.com")
+	f(Options{Region: "us-east-1", Endpoint: "http://minio.test:9000"}, "http://minio.test:9000")
+}
+
 func TestErrorsOfReadingAreJudged(t *testing.T) {
 	server := startFake(t)
 	s := open(t, testOptions(server.URL))

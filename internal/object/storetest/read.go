@@ -124,6 +124,38 @@ type ReadingStore interface {
 	object.Reader
 }
 
+// DeletingStore is one that also deletes.
+type DeletingStore interface {
+	ReadingStore
+	object.Deleter
+}
+
+// RunDeleter runs the suite of stores that delete. Open makes an empty store, with the bucket if buckets have to be made.
+func RunDeleter(t *testing.T, open func(t *testing.T) DeletingStore) {
+	t.Run("deletes one object and no other", func(t *testing.T) {
+		store := open(t)
+		for _, key := range []string{"a/b", "a/c", "a b+c%"} {
+			put(t, store, key, []byte(key))
+		}
+		for _, key := range []string{"a/b", "a/b", "a b+c%", "none", "a", "a/", "a/c/d"} {
+			if err := store.Delete(t.Context(), Bucket, key); err != nil {
+				t.Errorf("delete %q: %v", key, err)
+			}
+		}
+		wantList(t, store, "", "", []string{"a/c"})
+	})
+	t.Run("deletes nothing when its context has ended", func(t *testing.T) {
+		store := open(t)
+		put(t, store, "k", nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := store.Delete(ctx, Bucket, "k"); !errors.Is(err, context.Canceled) {
+			t.Errorf("delete: %v", err)
+		}
+		wantList(t, store, "", "", []string{"k"})
+	})
+}
+
 func get(ctx context.Context, store ReadingStore, key string) ([]byte, error) {
 	body, err := store.Get(ctx, Bucket, key)
 	if err != nil {
