@@ -29,7 +29,7 @@ var floors = [][]string{
 	{ // the ground: each knows itself only
 		"internal/config", "internal/disk", "internal/metric", "internal/objectkey", "internal/record",
 		"internal/outbound", "internal/sample", "internal/sigv4", "internal/task", "internal/tlsfile", "internal/verdict",
-		"internal/apikey", "internal/columns", "internal/dedupe", "internal/eventread", "internal/jsonscan", "internal/erroroutput", "internal/kpl",
+		"internal/apikey", "internal/columns", "internal/dedupe", "internal/eventread", "internal/jsonscan", "internal/jsonscan/splice", "internal/erroroutput", "internal/kpl",
 	},
 	{ // bytes, and the place that takes them
 		"internal/batch", "internal/block", "internal/format",
