@@ -1,0 +1,288 @@
+package enrich
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"firehose/internal/jsonscan"
+)
+
+// Lookup gives an event the row of a table.
+type Lookup struct {
+	Name    string            `json:"name"`              // of the member that becomes the row
+	Key     string            `json:"key"`               // path to the event's field, with dots
+	File    string            `json:"file,omitempty"`    // of the table; one of File and URL
+	URL     string            `json:"url,omitempty"`     // of the table
+	Headers map[string]string `json:"headers,omitempty"` // of the request, such as Authorization
+	Format  string            `json:"format,omitempty"`  // csv, json or ndjson; by the file's extension if empty, and json of a URL
+	Column  string            `json:"column,omitempty"`  // of the rows, that is compared; the first of a csv, and id, if empty
+	Refresh Duration          `json:"refresh,omitempty"` // from one look for changes to the next; 10 s of a file, 5 min of a URL if 0
+	Miss    string            `json:"miss,omitempty"`    // what an event without a row gets: null, which is also meant by "", omit or reject
+}
+
+// Duration is written as in 10s or 5m.
+type Duration time.Duration
+
+// UnmarshalText reads a duration.
+func (d *Duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	*d = Duration(parsed)
+	return err
+}
+
+// MarshalText writes a duration.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// What becomes of an event that has no row.
+const (
+	MissNull   = "null"
+	MissOmit   = "omit"
+	MissReject = "reject"
+)
+
+// Bounds of a table's source.
+const (
+	tableSizeMax = 64 << 20 // bytes; in memory a table takes some times that
+	refreshMin   = time.Second
+	fetchMax     = 30 * time.Second
+)
+
+// lookup is a Lookup with its table.
+type lookup struct {
+	Lookup
+	depth  int // of the key
+	client *http.Client
+	tell   func(string, error)
+
+	rows atomic.Pointer[table]
+
+	// Of Load and Run, which do not run side by side.
+	failing bool
+	version string // of the table at hand: the file's size and time, or the answer's tag
+	due     time.Time
+}
+
+func newLookup(c Lookup, o Options) (*lookup, error) {
+	l := &lookup{Lookup: c, depth: len(jsonscan.Dotted(c.Key)), client: o.Client, tell: o.Tell}
+	switch {
+	case c.Name == "":
+		return nil, errors.New("name is empty; it is the member that becomes the row")
+	case c.Key == "" || slices.Contains(jsonscan.Dotted(c.Key), ""):
+		return nil, fmt.Errorf("key %q is no path; write the names of the event's field with dots between, such as lead_data.state", c.Key)
+	case (c.File == "") == (c.URL == ""):
+		return nil, errors.New("one of file and url is needed")
+	case !slices.Contains([]string{"", MissNull, MissOmit, MissReject}, c.Miss):
+		return nil, fmt.Errorf("miss %q is none of null, omit, reject", c.Miss)
+	case c.Refresh != 0 && time.Duration(c.Refresh) < refreshMin:
+		return nil, fmt.Errorf("refresh %v is less than %v", time.Duration(c.Refresh), refreshMin)
+	}
+	if c.URL != "" {
+		if err := l.checkURL(); err != nil {
+			return nil, err
+		}
+	}
+	if c.Refresh == 0 {
+		l.Refresh = Duration(10 * time.Second)
+		if c.URL != "" {
+			l.Refresh = Duration(5 * time.Minute)
+		}
+	}
+	return l, l.chooseFormat()
+}
+
+func (l *lookup) checkURL() error {
+	to, err := url.Parse(l.URL)
+	if err != nil || to.Scheme != "http" && to.Scheme != "https" || to.Host == "" {
+		return errors.New("url is no address; it begins with http:// or https:// and a host")
+	}
+	if l.client == nil {
+		return errors.New("url: this server asks no other servers")
+	}
+	return nil
+}
+
+// chooseFormat sets the format and the column where they are not given.
+func (l *lookup) chooseFormat() error {
+	if l.Format == "" {
+		l.Format = formatJSON
+		if name := strings.ToLower(l.File); strings.HasSuffix(name, ".csv") {
+			l.Format = formatCSV
+		} else if strings.HasSuffix(name, ".ndjson") || strings.HasSuffix(name, ".jsonl") {
+			l.Format = formatNDJSON
+		}
+	}
+	if !slices.Contains([]string{formatCSV, formatJSON, formatNDJSON}, l.Format) {
+		return fmt.Errorf("format %q is none of csv, json, ndjson", l.Format)
+	}
+	return nil
+}
+
+var null = []byte("null")
+
+// row returns the row of the value that was found for the key, or nil for none.
+func (l *lookup) row(event []byte, v jsonscan.Value) ([]byte, error) {
+	rows := l.rows.Load()
+	if rows == nil {
+		return nil, ErrNotLoaded
+	}
+	if v.Found() && v.Depth == l.depth {
+		var short [64]byte
+		if key, ok := appendKey(short[:0], event[v.Start:v.End]); ok {
+			if row, ok := (*rows)[string(key)]; ok {
+				return row, nil
+			}
+		}
+	}
+	switch l.Miss {
+	case MissOmit:
+		return nil, nil
+	case MissReject:
+		return nil, reject("LookupMiss", "the table %s has no row for the event's %s", l.Name, l.Key)
+	}
+	return null, nil
+}
+
+// appendKey appends the text by which a value is compared: a string as it reads, a number and true or false as spelled.
+func appendKey(dst, value []byte) ([]byte, bool) {
+	switch value[0] {
+	case '{', '[', 'n':
+		return dst, false
+	case '"':
+		return jsonscan.AppendText(dst, value), true
+	}
+	return append(dst, value...), true
+}
+
+// Load reads the tables that were not read yet. After an error it can be called again.
+func (e *Enricher) Load(ctx context.Context) error {
+	for _, l := range e.lookups {
+		if l.rows.Load() != nil {
+			continue
+		}
+		if err := l.refresh(ctx); err != nil {
+			return fmt.Errorf("load the table %s: %w", l.Name, err)
+		}
+	}
+	return nil
+}
+
+// Run keeps the tables up to date until the context ends. It is called once, after Load.
+func (e *Enricher) Run(ctx context.Context) {
+	if len(e.lookups) == 0 {
+		return
+	}
+	for _, l := range e.lookups {
+		l.due = time.Now().Add(time.Duration(l.Refresh))
+	}
+	for {
+		next := slices.MinFunc(e.lookups, func(a, b *lookup) int { return a.due.Compare(b.due) })
+		timer := time.NewTimer(time.Until(next.due))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+		err := next.refresh(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		next.note(err)
+		next.due = time.Now().Add(time.Duration(next.Refresh))
+	}
+}
+
+// note tells when the table begins and ceases to be out of date.
+func (l *lookup) note(err error) {
+	if l.failing != (err != nil) && l.tell != nil {
+		l.tell(l.Name, err)
+	}
+	l.failing = err != nil
+}
+
+// refresh reads the table if it has changed.
+func (l *lookup) refresh(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, fetchMax)
+	defer cancel()
+	read := l.readFile
+	if l.URL != "" {
+		read = func() (io.ReadCloser, string, error) { return l.fetch(ctx) }
+	}
+	body, version, err := read()
+	if err != nil || body == nil {
+		return err
+	}
+	defer body.Close()
+	text, err := io.ReadAll(io.LimitReader(body, tableSizeMax+1))
+	if err != nil {
+		return fmt.Errorf("read the table: %w", withoutURL(err))
+	}
+	if len(text) > tableSizeMax {
+		return fmt.Errorf("the table has more than %d bytes", tableSizeMax)
+	}
+	rows, err := parse(l.Format, l.Column, text)
+	if err != nil {
+		return fmt.Errorf("read the table as %s: %w", l.Format, err)
+	}
+	l.rows.Store(&rows)
+	l.version = version
+	return nil
+}
+
+// readFile opens the file, unless it is the one at hand.
+func (l *lookup) readFile() (io.ReadCloser, string, error) {
+	info, err := os.Stat(l.File)
+	if err != nil {
+		return nil, "", err
+	}
+	version := fmt.Sprintf("%d %d", info.Size(), info.ModTime().UnixNano())
+	if version == l.version {
+		return nil, "", nil
+	}
+	file, err := os.Open(l.File)
+	return file, version, err
+}
+
+// fetch asks for the table, unless it is the one at hand.
+func (l *lookup) fetch(ctx context.Context) (io.ReadCloser, string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, l.URL, nil)
+	if err != nil {
+		return nil, "", withoutURL(err)
+	}
+	for name, value := range l.Headers {
+		request.Header.Set(name, value)
+	}
+	if l.version != "" {
+		request.Header.Set("If-None-Match", l.version)
+	}
+	response, err := l.client.Do(request)
+	if err != nil {
+		return nil, "", fmt.Errorf("get the table from %s: %w", request.URL.Host, withoutURL(err))
+	}
+	switch response.StatusCode {
+	case http.StatusOK:
+		return response.Body, response.Header.Get("ETag"), nil
+	case http.StatusNotModified:
+		return nil, "", response.Body.Close()
+	}
+	response.Body.Close()
+	return nil, "", fmt.Errorf("get the table from %s: the answer is %s", request.URL.Host, response.Status)
+}
+
+// withoutURL takes the address out of an error: it may hold a secret.
+func withoutURL(err error) error {
+	var of *url.Error
+	if errors.As(err, &of) {
+		return of.Err
+	}
+	return err
+}
