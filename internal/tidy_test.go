@@ -38,7 +38,7 @@ var floors = [][]string{
 		"internal/columns/fromjson", "internal/columns/parquet", "internal/columns/orc", "internal/enrich", "internal/eventkey", "internal/filter", "internal/jq",
 	},
 	// what makes files of records
-	{"internal/convert"},
+	{"internal/convert", "internal/eventbody"},
 	{ // the log, the plug-ins, and what speaks to other services
 		"internal/log", "internal/log/segment",
 		"internal/destination", "internal/destination/s3", "internal/destination/httpendpoint", "internal/destination/webhook",
