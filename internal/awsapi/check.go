@@ -32,7 +32,8 @@ func checkS3(stored *extendedS3, given *s3Given, merged *extendedS3) error {
 		return err
 	}
 	if given.ProcessingConfiguration != nil {
-		if err := checkProcessing(stored, given.ProcessingConfiguration, merged); err != nil {
+		around := surroundings{exists: stored.RoleARN != nil, partitioned: partitioned(merged)}
+		if err := checkProcessing(stored.ProcessingConfiguration, given.ProcessingConfiguration, merged.ProcessingConfiguration, around); err != nil {
 			return err
 		}
 	}

@@ -44,7 +44,7 @@ func checkPartitionKeys(d *extendedS3) error {
 		return invalidArgument("%s", err)
 	}
 	queryKeys, lambdaKeys := prefix.QueryKeys(), prefix.LambdaKeys()
-	if len(lambdaKeys) > 0 && runningProcessor(d, types.ProcessorTypeLambda) == nil {
+	if len(lambdaKeys) > 0 && runningProcessor(d.ProcessingConfiguration, types.ProcessorTypeLambda) == nil {
 		return invalidArgument("S3 Prefix can't contain partitionKeyFromLambda keys when no Lambda processor is present")
 	}
 	var keys []string

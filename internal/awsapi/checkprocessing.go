@@ -10,9 +10,15 @@ import (
 
 const processorsMax = 5
 
-// checkProcessing checks processors as a request gives them, if they are to run.
-func checkProcessing(stored *extendedS3, given *types.ProcessingConfiguration, merged *extendedS3) error {
-	if !*merged.ProcessingConfiguration.Enabled {
+// surroundings is what the check of processors needs to know of the rest of a destination.
+type surroundings struct {
+	exists      bool // the destination is changed, not made
+	partitioned bool // by dynamic partitioning
+}
+
+// checkProcessing checks processors as a request gives them, if they are to run: stored is what was there before.
+func checkProcessing(stored, given, merged *types.ProcessingConfiguration, around surroundings) error {
+	if !*merged.Enabled {
 		return nil
 	}
 	if n := len(given.Processors); n < 1 || n > processorsMax {
@@ -28,7 +34,7 @@ func checkProcessing(stored *extendedS3, given *types.ProcessingConfiguration, m
 		}
 	}
 	for _, p := range given.Processors {
-		if err := checkProcessor(p, partitioned(merged)); err != nil {
+		if err := checkProcessor(p, around.partitioned); err != nil {
 			return err
 		}
 	}
@@ -36,16 +42,15 @@ func checkProcessing(stored *extendedS3, given *types.ProcessingConfiguration, m
 	if !decompression && count[types.ProcessorTypeCloudWatchLogProcessing] > 0 {
 		return invalidArgument("CloudWatchLogProcessingProcessor can only be enabled with DecompressionProcessor")
 	}
-	exists := stored.RoleARN != nil
-	if decompression && exists && !runs(stored, types.ProcessorTypeLambda) && !runs(stored, types.ProcessorTypeDecompression) {
+	if decompression && around.exists && !runs(stored, types.ProcessorTypeLambda) && !runs(stored, types.ProcessorTypeDecompression) {
 		return invalidArgument("Enabling source decompression is not supported for existing stream with no Lambda function attached.")
 	}
 	return nil
 }
 
-// runs says whether a destination has a processor of a type.
-func runs(d *extendedS3, t types.ProcessorType) bool {
-	for _, p := range orZero(d.ProcessingConfiguration).Processors {
+// runs says whether a configuration has a processor of a type.
+func runs(c *types.ProcessingConfiguration, t types.ProcessorType) bool {
+	for _, p := range orZero(c).Processors {
 		if p.Type == t {
 			return true
 		}

@@ -77,6 +77,6 @@ func TestCompileRefusesWhatItCannotRun(t *testing.T) {
 	refuse(enabled("DynamicPartitioningConfiguration"), "S3 Prefix should contain Dynamic Partitioning namespaces")
 	refuse(enabled("DataFormatConversionConfiguration"), "read document: its format conversion is not complete")
 	refuse("", "read document")
-	refuse("{}", "no S3 destination")
+	refuse("{}", "no destination")
 	refuse(strings.Replace(string(s.Document()), `"IntervalInSeconds"`, `"Interval"`, 1), "not complete")
 }

@@ -17,10 +17,10 @@ import (
 // ActivePartitionsMax is the service's quota of partitions that are open at once. Whoever runs a stream may set another.
 const ActivePartitionsMax = 500
 
-// compileProcess derives what is done to records. Processors that are not enabled do nothing. The parameters are those of
-// a document, canonical and checked.
-func compileProcess(d *extendedS3) (p process.Config, err error) {
-	for _, each := range running(d) {
+// compileProcess derives what is done to records, but for partition keys. Processors that are not enabled do nothing. The
+// parameters are those of a document, canonical and checked.
+func compileProcess(c *types.ProcessingConfiguration) (p process.Config, err error) {
+	for _, each := range running(c) {
 		value := func(name types.ProcessorParameterName) string { return aws.ToString(parameterValue(each, name)) }
 		switch each.Type {
 		case types.ProcessorTypeDecompression:
@@ -39,23 +39,20 @@ func compileProcess(d *extendedS3) (p process.Config, err error) {
 			return process.Config{}, fmt.Errorf("processor %s: %w", each.Type, err)
 		}
 	}
-	if partitioned(d) {
-		p.Partition, err = compilePartition(d)
-	}
-	return p, err
+	return p, nil
 }
 
 // running returns the processors that run.
-func running(d *extendedS3) []types.Processor {
-	if c := orZero(d.ProcessingConfiguration); aws.ToBool(c.Enabled) {
+func running(c *types.ProcessingConfiguration) []types.Processor {
+	if c := orZero(c); aws.ToBool(c.Enabled) {
 		return c.Processors
 	}
 	return nil
 }
 
 // runningProcessor returns the processor of a type that runs, or nil.
-func runningProcessor(d *extendedS3, t types.ProcessorType) *types.Processor {
-	for _, p := range running(d) {
+func runningProcessor(c *types.ProcessingConfiguration, t types.ProcessorType) *types.Processor {
+	for _, p := range running(c) {
 		if p.Type == t {
 			return &p
 		}
@@ -95,8 +92,12 @@ func compileLambda(p types.Processor) (*process.Lambda, error) {
 	}, nil
 }
 
-// compilePartition derives where partition keys come from; which keys there are is the prefix's to say.
+// compilePartition derives where partition keys come from, or nil if there are none; which keys there are is the prefix's to
+// say.
 func compilePartition(d *extendedS3) (*process.Partition, error) {
+	if !partitioned(d) {
+		return nil, nil
+	}
 	prefix, err := compilePrefix(d)
 	if err != nil {
 		return nil, err
@@ -111,7 +112,7 @@ func compilePartition(d *extendedS3) (*process.Partition, error) {
 
 // query returns the text of the query for partition keys, or nothing if none runs.
 func query(d *extendedS3) string {
-	if p := runningProcessor(d, types.ProcessorTypeMetadataExtraction); p != nil {
+	if p := runningProcessor(d.ProcessingConfiguration, types.ProcessorTypeMetadataExtraction); p != nil {
 		return aws.ToString(parameterValue(*p, types.ProcessorParameterNameMetadataExtractionQuery))
 	}
 	return ""

@@ -74,7 +74,7 @@ func (h *Handler) createDeliveryStream(c *call, in *createInput) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := h.checkTable(c.ctx, doc.Destination.ExtendedS3DestinationDescription); err != nil {
+	if err := h.checkTable(c.ctx, orZero(doc.Destination.ExtendedS3DestinationDescription)); err != nil {
 		return nil, err
 	}
 	text, err := marshal(doc)
@@ -111,25 +111,28 @@ func (in *createInput) document(key stream.Key) (*document, error) {
 			return nil, err
 		}
 	}
-	given := cmp.Or(in.ExtendedS3DestinationConfiguration, in.S3DestinationConfiguration)
-	merged := &extendedS3{}
-	if given != nil {
-		nothing := &extendedS3{}
-		merged = merge(key, nothing, given)
-		if err := checkS3(nothing, given, merged); err != nil {
+	doc := &document{Source: in.source(), Destination: types.DestinationDescription{DestinationId: aws.String(destinationID)}}
+	to := in.wanted()
+	if to != nil {
+		if err := to.apply(key, doc); err != nil {
 			return nil, err
 		}
 	}
 	if err := in.checkSourceBuilt(); err != nil {
 		return nil, err
 	}
-	if given == nil {
+	if to == nil {
 		return nil, unsupported(destinations[0])
 	}
-	return &document{Source: in.source(), Destination: types.DestinationDescription{
-		DestinationId:                    aws.String(destinationID),
-		ExtendedS3DestinationDescription: merged,
-	}}, nil
+	return doc, nil
+}
+
+// wanted returns the destination that is given, or nil if it is of a kind that is not built.
+func (in *createInput) wanted() wanted {
+	if s3 := cmp.Or(in.ExtendedS3DestinationConfiguration, in.S3DestinationConfiguration); s3 != nil {
+		return s3
+	}
+	return nil
 }
 
 // checkSource finds what Amazon refuses about the stream's type and its source.

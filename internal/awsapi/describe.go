@@ -63,7 +63,7 @@ func describeDocument(s *stream.Stream) (*types.SourceDescription, []types.Desti
 		return nil, nil, err
 	}
 	destination := doc.Destination
-	destination.S3DestinationDescription = reduced(destination.ExtendedS3DestinationDescription)
+	doc.declared().describe(&destination)
 	return doc.Source, []types.DestinationDescription{destination}, nil
 }
 

@@ -133,7 +133,7 @@ func (h *Handler) checkOrigin(key stream.Key) error {
 		return nil
 	}
 	doc, err := parseDocument(s.Document())
-	if err == nil && runningProcessor(doc.Destination.ExtendedS3DestinationDescription, types.ProcessorTypeDecompression) != nil {
+	if err == nil && runningProcessor(doc.declared().processing(), types.ProcessorTypeDecompression) != nil {
 		err = invalidSource(key)
 	}
 	return err

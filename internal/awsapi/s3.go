@@ -31,6 +31,19 @@ func (g *s3Given) backup() *plainS3 {
 	return g.S3BackupUpdate
 }
 
+// kind covers both shapes, which are the same destination.
+func (*s3Given) kind() string { return "S3" }
+
+func (g *s3Given) apply(key stream.Key, doc *document) error {
+	stored := orZero(doc.Destination.ExtendedS3DestinationDescription)
+	merged := merge(key, stored, g)
+	if err := checkS3(stored, g, merged); err != nil {
+		return err
+	}
+	doc.Destination.ExtendedS3DestinationDescription = merged
+	return nil
+}
+
 // reduced is the plain S3 description of a destination: the same values, and none of what only the extended one has.
 func reduced(d *extendedS3) *plainS3 {
 	return &plainS3{

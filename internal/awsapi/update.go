@@ -107,14 +107,14 @@ func (h *Handler) checkTableOfUpdate(c *call, key stream.Key, in *updateInput) e
 	if err != nil {
 		return err
 	}
-	old, changed := before.Destination.ExtendedS3DestinationDescription, after.Destination.ExtendedS3DestinationDescription
+	old, changed := orZero(before.Destination.ExtendedS3DestinationDescription), orZero(after.Destination.ExtendedS3DestinationDescription)
 	if reflect.DeepEqual(old.DataFormatConversionConfiguration, changed.DataFormatConversionConfiguration) {
 		return nil
 	}
 	return h.checkTable(c.ctx, changed)
 }
 
-// checkTarget checks status, version, destination and kind, in the service's order.
+// checkTarget checks status, version, destination and that there is one update, in the service's order.
 func (in *updateInput) checkTarget(s *stream.Stream) error {
 	if s.Status != stream.Active {
 		return wrongStatus("update", s)
@@ -135,12 +135,25 @@ func (in *updateInput) checkTarget(s *stream.Stream) error {
 		return invalidArgument("At least one destination or source configuration update must be provided")
 	case len(kinds) > 1:
 		return invalidArgument("Exactly one destination configuration is supported for a Firehose")
-	case kinds[0] == "Redshift":
-		return unsupported("RedshiftDestinationUpdate")
-	case kinds[0] != "S3" && kinds[0] != "ExtendedS3":
-		return invalidArgument("Changing the destination type to or from %s is not supported at this time.", kinds[0])
 	}
 	return nil
+}
+
+// wanted returns the destination that is given, which must be of the kind that is declared.
+func (in *updateInput) wanted(doc *document) (wanted, error) {
+	given, to := in.updates()[0], wanted(nil)
+	if s3 := cmp.Or(in.ExtendedS3DestinationUpdate, in.S3DestinationUpdate); s3 != nil {
+		to = s3
+	}
+	switch is := doc.declared().kind(); {
+	case to != nil && to.kind() == is:
+		return to, nil
+	case given == "Redshift" && is == "S3":
+		return nil, unsupported("RedshiftDestinationUpdate") // Amazon allows it
+	case given == "S3" || given == "ExtendedS3":
+		given = is
+	}
+	return nil, invalidArgument("Changing the destination type to or from %s is not supported at this time.", given)
 }
 
 // apply merges the update into a stream's document and checks the outcome. It returns errUnchanged when they mean the
@@ -153,10 +166,8 @@ func (in *updateInput) apply(s *stream.Stream) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	given := cmp.Or(in.ExtendedS3DestinationUpdate, in.S3DestinationUpdate)
-	stored := doc.Destination.ExtendedS3DestinationDescription
-	merged := merge(s.Key, stored, given)
-	if err := checkS3(stored, given, merged); err != nil {
+	to, err := in.wanted(&doc)
+	if err != nil {
 		return nil, err
 	}
 	// The stored text may have been written again in another form; what it says is compared.
@@ -164,7 +175,9 @@ func (in *updateInput) apply(s *stream.Stream) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	doc.Destination.ExtendedS3DestinationDescription = merged
+	if err := to.apply(s.Key, &doc); err != nil {
+		return nil, err
+	}
 	after, err := marshal(&doc)
 	if err == nil && bytes.Equal(before, after) {
 		err = errUnchanged
