@@ -48,6 +48,10 @@ func (c *Config) Validate() error {
 		"s3, because s3.endpoint is given; or file, to have folders all the same")
 	v.s3(c.S3)
 	v.encryption(c)
+	for i, text := range c.Collector.TrustedProxies {
+		_, ok := Network(text)
+		v.check(ok, fmt.Sprintf("collector.trusted_proxies[%d]", i), text, "an address or a network such as 10.0.0.0/8")
+	}
 	return errors.Join(v.problems...)
 }
 
@@ -95,6 +99,15 @@ func loopback(host string) bool {
 	}
 	address, err := netip.ParseAddr(host)
 	return err == nil && address.Unmap().IsLoopback()
+}
+
+// Network reads a network, or an address, which is a network of one.
+func Network(text string) (netip.Prefix, bool) {
+	if address, err := netip.ParseAddr(text); err == nil && address.Zone() == "" {
+		return netip.PrefixFrom(address, address.BitLen()), true
+	}
+	network, err := netip.ParsePrefix(text)
+	return network.Masked(), err == nil
 }
 
 func (v *validation) auth(a Auth) {

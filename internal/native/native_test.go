@@ -106,7 +106,7 @@ func TestProblemsNamePathValueAndWhatIsAllowed(t *testing.T) {
 	test(lake(""))
 	test(lake("batch: , format: {type: , compression: none}"))
 	test("", "want one document, got 0")
-	test("- a", "is a list; want a section with name, description, source, idempotency, order_key, metadata, destinations")
+	test("- a", "is a list; want a section with name, description, source, idempotency, collector, order_key, metadata, destinations")
 	test("a: [", "not YAML: line 1: did not find expected node content")
 	test("{name: a, name: b}", `line 1: key "name" is given twice`)
 	test("{name: a b, nam: c}",

@@ -15,6 +15,7 @@ func (d *Document) validate() (problems Problems) {
 	if len(d.Destinations) == 0 {
 		problems.add("destinations", "", "is empty; want at least one destination")
 	}
+	d.Collector.validate(&problems)
 	seen := map[string]bool{}
 	for i := range d.Destinations {
 		to, path := &d.Destinations[i], fmt.Sprintf("destinations[%d]", i)
