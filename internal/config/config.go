@@ -52,12 +52,12 @@ type Config struct {
 	Delivery       Delivery       `key:"delivery"`
 	Delete         Delete         `key:"delete"`
 	Processing     Processing     `key:"processing"`
-	Collector      Collector      `key:"collector"`
 	Lambda         Lambda         `key:"lambda"`
 	Catalog        Catalog        `key:"catalog"`
 	Glue           Glue           `key:"glue"`
 	S3             S3             `key:"s3"`
 	Encryption     Encryption     `key:"encryption"`
+	Secrets        Secrets        `key:"secrets"`
 	KMS            KMS            `key:"kms"`
 	CloudWatchLogs CloudWatchLogs `key:"cloudwatch_logs"`
 
@@ -130,11 +130,6 @@ type Processing struct {
 	CloudWatchLogsOnly bool `key:"cloudwatch_logs_only" default:"false" help:"Refuses puts to streams that decompress, as Amazon refuses all that do not come from CloudWatch Logs."`
 }
 
-// Collector says how requests of web pages reach the service.
-type Collector struct {
-	TrustedProxies []string `key:"trusted_proxies" help:"Addresses or networks, such as 10.0.0.0/8, of proxies whose X-Forwarded-For says where a web page's request comes from; from all others the header counts for nothing."`
-}
-
 // Lambda says how to reach functions.
 type Lambda struct {
 	Endpoint  string            `key:"endpoint" default:"" help:"URL of an AWS Lambda service, or the word aws for Amazon's own, for functions that lambda.functions does not name."`
@@ -171,6 +166,11 @@ type S3 struct {
 type Encryption struct {
 	MasterKey     Secret `key:"master_key" default:"" help:"Key that wraps the keys of encrypted streams: base64 of 32 bytes."`
 	MasterKeyFile string `key:"master_key_file" default:"" help:"File of that key, made on first need; empty means master.key in data_dir."`
+}
+
+// Secrets says what documents of streams may refer to.
+type Secrets struct {
+	Dir string `key:"dir" default:"" help:"Folder of the files that file:PATH in the documents of streams may name; empty for none."`
 }
 
 // KMS answers for customer keys, either from the configuration or from a service.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"time"
 )
 
 // Parse reads the one document of a text. The error is Problems if the text is YAML or JSON at all.
@@ -94,8 +95,11 @@ func parse(t *tree) (*Document, Problems) {
 	return &d, reader.problems
 }
 
-// defaults gives a destination those of its preset.
+// defaults gives a destination those of its type or preset.
 func (d *Destination) defaults(given *tree) {
+	if textOf(given.get("type")) == "webhook" {
+		d.Batch = Batch{Size: 1 << 20, Count: 100, Wait: 30 * time.Second}
+	}
 	if b, ok := presets(textOf(given.get("preset"))); ok {
 		d.Batch = b
 	}
@@ -106,6 +110,9 @@ func (d *Document) complete() {
 	for i := range d.Destinations {
 		to := &d.Destinations[i]
 		to.ID = cmp.Or(to.ID, strings.ReplaceAll(to.Type, "_", "-"))
+		if to.Format.Type == "" {
+			to.Format.Type = bodiesOf(to.Type)[0]
+		}
 		if to.Format.Compression == "" {
 			to.Format.Compression = "none"
 			if to.Type == "s3" {

@@ -66,11 +66,11 @@ type Destination struct {
 	Description  string        `key:"description" help:"What the destination is for; shown, not used."`
 	Paused       bool          `key:"paused" default:"false" help:"Keeps events and delivers nothing until it is false again."`
 	Preset       string        `key:"preset" allowed:"realtime|cost" help:"Defaults for batch: realtime is 1 MiB or 1 minute, cost is 128 MiB or 15 minutes."`
-	Batch        Batch         `key:"batch" help:"When a batch is full: at the size, the count or the wait that is reached first."`
-	Filter       Any           `key:"filter" help:"Which events are delivered; without it all are."`
-	Enrich       Any           `key:"enrich" help:"What is added to events."`
+	Batch        Batch         `key:"batch" help:"When a batch is full: at the size, the count or the wait that is reached first. The defaults of a webhook are 1 MiB, 100 events and 30 seconds."`
+	Filter       *Filter       `key:"filter" help:"Which events are delivered; without it all are."`
+	Enrich       *Enrich       `key:"enrich" help:"What is added to events."`
 	Function     *Function     `key:"function" help:"A function that transforms events."`
-	Mask         Any           `key:"mask" help:"Which fields are masked, and how."`
+	Mask         *Mask         `key:"mask" help:"Which fields are masked, and how."`
 	Format       Format        `key:"format" help:"What the body of a batch looks like."`
 	S3           *S3           `key:"s3" help:"A bucket in S3, or a folder where the store is file."`
 	Webhook      *Webhook      `key:"webhook" help:"An HTTP address that takes batches."`
@@ -87,7 +87,7 @@ type Batch struct {
 
 // Format says what a batch's body looks like.
 type Format struct {
-	Type        string   `key:"type" default:"ndjson" allowed:"ndjson|json_array|cloudevents|csv|raw" help:"ndjson is an event a line; json_array one array; cloudevents a batch of CloudEvents; csv the chosen columns; raw the bytes of the events, one after the other."`
+	Type        string   `key:"type" allowed:"ndjson|json_array|cloudevents|csv|raw" help:"Left out it is ndjson, and raw for http_endpoint. ndjson is an event a line; json_array one array; cloudevents a batch of CloudEvents; csv the chosen columns; raw the bytes of the events, one after the other."`
 	Compression string   `key:"compression" allowed:"none|gzip|snappy|lz4|zstd|zip" help:"Compression of the body; left out it is gzip for s3 and none for all others."`
 	Metadata    bool     `key:"metadata" default:"false" help:"Adds firehose_metadata to each event: batch_id, sequence, delivered_at."`
 	Columns     []string `key:"columns" help:"Paths of the columns of csv, in their order."`

@@ -48,7 +48,7 @@ var errUnchanged = errors.New("nothing to change")
 // Put creates or changes a stream so that it is as the document says. A document that says what the stream is already makes
 // no new version. Errors: Problems, ErrOtherLanguage, ErrVersion, and those of streams.
 func Put(ctx context.Context, streams Streams, key stream.Key, d *Document, o Options) (Outcome, error) {
-	if _, err := d.Spec(); err != nil {
+	if err := d.Check(); err != nil {
 		return Outcome{}, err
 	}
 	current, err := streams.Get(key)

@@ -57,6 +57,7 @@ func (d *Destination) validate(path string, problems *Problems) {
 			problems.add(path+".errors.bucket", "", "is missing; only an S3 destination has a bucket to take its place")
 		}
 	}
+	d.Filter.validate(path+".filter", problems)
 	d.Format.validate(path+".format", d.Type, problems)
 }
 
@@ -105,7 +106,7 @@ func bodiesOf(kind string) []string {
 	case "webhook":
 		return []string{"ndjson", "json_array", "cloudevents", "csv"}
 	case "http_endpoint":
-		return []string{"ndjson", "raw"} // the protocol has a body of its own; this is the form of a record in it
+		return []string{"raw"} // the protocol has a body of its own, with the events as they are
 	}
 	return []string{"ndjson", "json_array", "cloudevents", "csv", "raw"}
 }

@@ -20,7 +20,7 @@ func (s *Server) declaredStreams() ([]*native.Document, error) {
 	for i, text := range s.config.Streams {
 		d, err := native.Parse([]byte(text), native.YAML)
 		if err == nil {
-			_, err = d.Spec()
+			err = d.Check()
 		}
 		var problems native.Problems
 		if errors.As(err, &problems) {

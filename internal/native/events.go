@@ -1,0 +1,113 @@
+package native
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"firehose/internal/filter"
+)
+
+// Filter says which events are delivered. Of the parts that are given all must pass.
+type Filter struct {
+	Include     []Clause        `key:"include" help:"Clauses, of which one must hold."`
+	IncludeOnly *IncludeOnly    `key:"include_only" help:"A list each by event type, outcome and metadata; of each that is given one line must hold."`
+	Expression  string          `key:"expression" help:"CEL over the event, such as event.metadata.price > 20."`
+	Rules       *filter.RuleSet `key:"rules" help:"Rules of op, lhv and rhv as LeadConduit has them, joined by and or or."`
+	Missing     string          `key:"missing" default:"no_match" allowed:"no_match|skip" help:"What a comparison with a field that is missing does: it fails, or it is left out."`
+	TypeField   string          `key:"type_field" help:"Path of the event type; left out it is event_type, or type in events without it."`
+}
+
+// Clause holds if all that it has holds.
+type Clause struct {
+	Types   []string `key:"types" help:"One of these event types; * is any run of characters."`
+	Outcome []string `key:"outcome" help:"One of these outcomes."`
+	Where   []string `key:"where" help:"All of these conditions, such as metadata.price > 20."`
+}
+
+// IncludeOnly has a list by each of the three things that are asked for most.
+type IncludeOnly struct {
+	EventType []string `key:"event_type" help:"Event types; * is any run of characters."`
+	Outcome   []string `key:"outcome" help:"Outcomes, or lines such as: Events where outcome = \"success\"."`
+	Metadata  []string `key:"metadata" help:"Conditions, or lines such as: Events where metadata.price > 20."`
+}
+
+// compile makes the filter's own configuration of it.
+func (f *Filter) compile() *filter.Config {
+	if f == nil {
+		return nil
+	}
+	c := &filter.Config{IncludeOnly: (*filter.IncludeOnly)(f.IncludeOnly), Expression: f.Expression, Rules: f.Rules, Missing: f.Missing, TypeField: f.TypeField}
+	for _, clause := range f.Include {
+		c.Include = append(c.Include, filter.Clause(clause))
+	}
+	return c
+}
+
+// validate lets the filter say what is wrong with it.
+func (f *Filter) validate(path string, problems *Problems) {
+	if f == nil {
+		return
+	}
+	_, err := filter.Compile(*f.compile())
+	for _, one := range parts(err) {
+		var known *filter.Error
+		if !errors.As(one, &known) {
+			problems.add(path, "", "%s", one)
+			continue
+		}
+		message := known.Problem
+		if known.Offset >= 0 {
+			message = fmt.Sprintf("at character %d: %s", known.Offset+1, known.Problem)
+		}
+		problems.add(join(path, known.Path), known.Text, "%s", message)
+	}
+}
+
+// parts returns the errors that one joins.
+func parts(err error) []error {
+	var several interface{ Unwrap() []error }
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &several):
+		return several.Unwrap()
+	}
+	return []error{err}
+}
+
+// Enrich says what is added to events.
+type Enrich struct {
+	Path       string            `key:"path" default:"enrichment" help:"Path of the object that it is added as."`
+	Metadata   bool              `key:"metadata" default:"true" help:"Adds the stream's metadata: the flow's name and version, the account's plan, whatever the document has there."`
+	Tags       map[string]string `key:"tags" help:"Names and texts that are added under tags."`
+	Processing bool              `key:"processing" default:"false" help:"Adds capture_ms and queue_ms, how long the event was on its way, under processing."`
+	Lookups    []Lookup          `key:"lookups" help:"Tables from which an event gets the row of its key."`
+}
+
+// Lookup is a table.
+type Lookup struct {
+	Name    string            `key:"name" required:"true" help:"Name of the member that becomes the row."`
+	Key     string            `key:"key" required:"true" form:"path" help:"Path of the event's field that is looked for."`
+	File    string            `key:"file" help:"File of the table, on the server."`
+	URL     string            `key:"url" form:"url" help:"Address of the table."`
+	Headers map[string]Header `key:"headers" help:"Headers of the request for it."`
+	Format  string            `key:"format" allowed:"csv|json|ndjson" help:"Left out it follows from the file's name, and is json for an address."`
+	Column  string            `key:"column" help:"Column of the table that is compared; left out it is the first of a csv, and id otherwise."`
+	Refresh time.Duration     `key:"refresh" min:"0s" help:"Time from one look for changes to the next; left out 10s for a file and 5m for an address."`
+	Miss    string            `key:"miss" default:"null" allowed:"null|omit|reject" help:"What becomes of an event without a row: null in its place, nothing, or the error output."`
+}
+
+// Mask says which fields are masked.
+type Mask struct {
+	Rules []MaskRule `key:"rules" required:"true" help:"Fields and what of them shows."`
+	Key   Secret     `key:"key" help:"Key of hashes, at least 16 bytes."`
+	KeyID string     `key:"key_id" help:"Name of the key that stands before each hash, so that hashes of an old key are not taken for those of a new one."`
+}
+
+// MaskRule masks one field.
+type MaskRule struct {
+	Path   string `key:"path" required:"true" help:"Path of the field, such as lead_data.email or contacts[*].email; * with the kind pattern is every text."`
+	Kind   string `key:"kind" required:"true" allowed:"ssn:last4|email:partial|phone:area|name:first_letter|dob:year|ip:net|credential|all|redact|hash|hash:email|hash:phone|hash:ssn|hash:text|drop|pattern" help:"What the value is and what of it shows."`
+	Domain string `key:"domain" allowed:"keep" help:"Keeps the domain of email:partial."`
+}

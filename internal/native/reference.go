@@ -1,0 +1,123 @@
+package native
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"firehose/internal/batch"
+	"firehose/internal/config"
+	"firehose/internal/destination"
+	"firehose/internal/verdict"
+)
+
+// References resolves what documents refer to, when a destination is opened and never before.
+type References struct {
+	Variable func(name string) (string, bool) // of the environment
+	Dir      string                           // folder of the files that file:PATH may name; empty for none
+}
+
+// Environment are the references of a server: its environment but for what is meant for the server itself, and the files below
+// a folder. Whoever may put documents can send what they refer to wherever he likes, so they must not reach everything.
+func Environment(dir string) References {
+	return References{Dir: dir, Variable: func(name string) (string, bool) {
+		for _, prefix := range []string{"AWS_", "FIREHOSE_"} {
+			if strings.HasPrefix(name, prefix) {
+				return "", false
+			}
+		}
+		return os.LookupEnv(name)
+	}}
+}
+
+// expand replaces the references ${NAME} in a text.
+func (r References) expand(template string) (expanded config.Secret, err error) {
+	out := reference.ReplaceAllStringFunc(template, func(found string) string {
+		name := found[2 : len(found)-1]
+		if r.Variable != nil {
+			if value, ok := r.Variable(name); ok && value != "" {
+				return value
+			}
+		}
+		err = fmt.Errorf("variable %s of the server's environment is empty, not set, or meant for the server itself", name)
+		return ""
+	})
+	return config.Secret(out), err
+}
+
+// secret returns what a secret refers to.
+func (r References) secret(s Secret) (config.Secret, error) {
+	name, isFile := strings.CutPrefix(string(s), "file:")
+	if !isFile {
+		return r.expand(string(s))
+	}
+	if r.Dir == "" {
+		return "", errors.New("the server has no folder for secrets (secrets.dir)")
+	}
+	root, err := os.OpenRoot(r.Dir)
+	if err != nil {
+		return "", fmt.Errorf("open the folder of secrets: %w", err)
+	}
+	defer root.Close()
+	text, err := root.ReadFile(strings.TrimPrefix(strings.TrimPrefix(name, r.Dir), "/"))
+	if err != nil {
+		return "", fmt.Errorf("read secret: %w", err)
+	}
+	return config.Secret(strings.TrimRight(string(text), "\r\n")), nil
+}
+
+// headers resolves headers, sorted by name.
+func (r References) headers(given map[string]Header) (list []header, err error) {
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		value, failed := r.expand(string(given[name]))
+		if failed != nil {
+			err = errors.Join(err, fmt.Errorf("header %s: %w", name, failed))
+		}
+		list = append(list, header{name, value})
+	}
+	return list, err
+}
+
+// header is a resolved header.
+type header struct {
+	name  string
+	value config.Secret
+}
+
+// referring is a destination whose document refers to credentials. They are looked for when it is opened; where one is
+// missing, records wait until somebody repairs that.
+type referring struct {
+	destination.Config // without them
+	resolve            func() (destination.Config, error)
+}
+
+// Open makes the destination.
+func (c referring) Open(env destination.Env) (destination.Destination, error) {
+	config, err := c.resolve()
+	if err != nil {
+		return unresolved{&verdict.SetUp{Code: "Secret.Missing", Fix: "Set it where the server runs, and start the server again.", Err: err}}, nil
+	}
+	return config.Open(env)
+}
+
+// ErrorOutputs opens the error outputs where they are kept.
+func (c referring) ErrorOutputs(env destination.Env) (destination.ErrorOutputs, error) {
+	if keeper, ok := c.Config.(destination.ErrorKeeper); ok {
+		return keeper.ErrorOutputs(env)
+	}
+	return nil, errors.New("the destination keeps no error outputs")
+}
+
+// unresolved is a destination without its credentials.
+type unresolved struct{ err *verdict.SetUp }
+
+func (u unresolved) Encoder(context.Context, batch.Head, io.Writer) (batch.Encoder, error) {
+	return nil, u.err
+}
+func (u unresolved) Deliver(context.Context, *batch.Batch) error { return u.err }
+func (unresolved) Close() error                                  { return nil }
