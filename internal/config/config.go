@@ -52,6 +52,7 @@ type Config struct {
 	Delivery       Delivery       `key:"delivery"`
 	Delete         Delete         `key:"delete"`
 	Processing     Processing     `key:"processing"`
+	Collector      Collector      `key:"collector"`
 	Lambda         Lambda         `key:"lambda"`
 	Catalog        Catalog        `key:"catalog"`
 	Glue           Glue           `key:"glue"`
@@ -128,6 +129,11 @@ type Delete struct {
 type Processing struct {
 	PartitionsMax      int  `key:"partitions_max" default:"500" min:"1" help:"Partitions of a delivery that may be open at once; records of more go to the error output activePartitionExceeded."`
 	CloudWatchLogsOnly bool `key:"cloudwatch_logs_only" default:"false" help:"Refuses puts to streams that decompress, as Amazon refuses all that do not come from CloudWatch Logs."`
+}
+
+// Collector says how requests of web pages reach the service.
+type Collector struct {
+	TrustedProxies []string `key:"trusted_proxies" help:"Addresses or networks, such as 10.0.0.0/8, of proxies whose X-Forwarded-For says where a web page's request comes from; from all others the header counts for nothing."`
 }
 
 // Lambda says how to reach functions.
