@@ -125,9 +125,11 @@ func (p *parser) expect(word string) {
 	}
 }
 
+var whereNext = regexp.MustCompile(`(?i)^\s+where\b`)
+
 // condition is the whole text.
 func (p *parser) condition() node {
-	if p.is("events") && regexp.MustCompile(`(?i)^\s+where\b`).MatchString(p.text[p.end:]) {
+	if p.is("events") && whereNext.MatchString(p.text[p.end:]) {
 		p.next()
 	}
 	p.take("where")

@@ -11,8 +11,8 @@
 //
 //   - A comparison of a member that is missing is false, != as well; "not" of it is then true. With missing: skip such a
 //     comparison is left out instead: it decides neither an AND nor an OR, and an event that nothing decides on passes.
-//   - Numbers and strings that read as a plain decimal number compare as numbers, exactly if they are whole. Otherwise
-//     values are equal if their texts are, and ordered only if both are strings that are no numbers.
+//   - Numbers and strings that read as a plain decimal number compare as numbers, exactly if they are whole. Other
+//     strings and booleans are equal if their texts are, and strings are ordered by their bytes.
 //   - An array stands for each of its elements: a comparison holds if it holds for one. != holds if = does not. Two
 //     arrays are equal if they hold the same in any order.
 //   - null equals null alone and has no order.
@@ -20,7 +20,9 @@
 // One pass of internal/jsonscan finds the members that a filter names and checks that the event is JSON; only they are
 // read, and mostly nothing is allocated. What of an expression is no such predicate (arithmetic, macros over lists,
 // times) is left to cel-go, whose comparisons are replaced by ours. An expression that is all left to cel-go says the
-// same and costs about twice as much on two members; see BenchmarkMatch.
+// same, which tests hold; predicates of our own are there for their speed, and because they can explain themselves. On
+// two members of an event of a kilobyte, in one run: the pass alone 1.20 microseconds, with two predicates 1.39, with
+// cel-go 2.07, decoding the event alone about 36 (BenchmarkMatch).
 //
 // Nothing that an event holds makes a filter run long: predicates are linear in the event, and what is left to cel-go is
 // stopped after a number of steps. An evaluation that fails does not pass the event; the error never tells what the event

@@ -58,6 +58,12 @@ func (f *Filter) Explain(event []byte) Explanation {
 	if err := f.begin(l, event); err != nil {
 		return Explanation{Error: err.Error()}
 	}
+	switch f.root.judge(l) {
+	case no:
+		e.Passes = false
+	case faulty:
+		e.Passes, e.Error = false, l.fault.Error()
+	}
 	for _, p := range f.parts {
 		part := PartExplanation{Name: p.name}
 		var whole anyOf
@@ -72,11 +78,7 @@ func (f *Filter) Explain(event []byte) Explanation {
 		}
 		v := whole.judge(l)
 		part.Passes = v == yes || v == skipped
-		e.Passes = e.Passes && part.Passes
 		e.Parts = append(e.Parts, part)
-	}
-	if l.fault != nil && !e.Passes {
-		e.Error = l.fault.Error()
 	}
 	return e
 }

@@ -157,8 +157,8 @@ func (x *translator) comparison(op string, left, right ast.Expr) node {
 
 func (x *translator) textCall(name string, target, arg ast.Expr) node {
 	path, ok := x.path(target, nil)
-	part, constant := literal(arg)
-	if !ok || !constant || part.kind != text {
+	part, known := literal(arg)
+	if !ok || !known || part.kind != text {
 		return nil
 	}
 	test := textTest(name, part.data)
@@ -166,14 +166,12 @@ func (x *translator) textCall(name string, target, arg ast.Expr) node {
 		pattern, err := regexp.Compile(string(part.data))
 		if err != nil {
 			x.failed(x.at, x.text, x.offset(x.info.GetStartLocation(arg.ID())), err.Error())
-			return constantNo
+			return constant(no)
 		}
 		test = pattern.Match
 	}
 	return x.predicate(x.exactField(path), name+" "+string(part.json()), ofText(test), false)
 }
-
-const constantNo = constant(no)
 
 // literal returns the value of a constant, or of a list of constants.
 func literal(e ast.Expr) (value, bool) {
@@ -231,11 +229,10 @@ func (x *translator) path(e ast.Expr, bound []string) ([]string, bool) {
 // program leaves an expression to cel-go, with its comparisons and members replaced by ours.
 func (x *translator) program(e ast.Expr) node {
 	p := &program{skip: x.skip}
-	shown, err := unparser.Unparse(e, x.info)
-	if err != nil {
-		panic("filter: write an expression: " + err.Error()) // it was parsed
+	var err error
+	if p.text, err = unparser.Unparse(e, x.info); err != nil {
+		p.text = x.text // it shows more than the part in question
 	}
-	p.text = shown
 	r := &rewriter{translator: x, program: p, fresh: ast.MaxID(x.parsed.NativeRep())}
 	rewritten, err := ast.ExprToProto(r.rewrite(x.factory.CopyExpr(e), nil))
 	if err != nil {
@@ -260,12 +257,12 @@ func (x *translator) program(e ast.Expr) node {
 		return x.refuse(issues)
 	}
 	if kind := checked.OutputType(); !kind.IsExactType(cel.BoolType) && !kind.IsExactType(cel.DynType) {
-		x.failed(x.at, x.text, -1, fmt.Sprintf("%s has the type %s, wanted is bool: true or false", shown, kind))
-		return constantNo
+		x.failed(x.at, x.text, -1, fmt.Sprintf("%s has the type %s, wanted is bool: true or false", p.text, kind))
+		return constant(no)
 	}
 	if p.program, err = env.Program(checked, x.programOptions(env, checked)...); err != nil {
 		x.failed(x.at, x.text, -1, err.Error())
-		return constantNo
+		return constant(no)
 	}
 	x.count++
 	return p

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -142,6 +143,8 @@ func (r *ruleParser) constant(rhv any) value {
 		return value{kind: number, data: fmt.Append(nil, v)}
 	case float64:
 		return value{kind: number, data: strconv.AppendFloat(nil, v, 'f', -1, 64)}
+	case json.Number:
+		return value{kind: number, data: []byte(v)}
 	case []any:
 		var list []value
 		for _, e := range v {

@@ -170,10 +170,10 @@ func equal(a, b value, fold bool) bool {
 	case a.kind <= null || b.kind <= null || a.kind == object || b.kind == object:
 		return a.kind == null && b.kind == null
 	}
-	if m, ok := a.numeral(); ok {
-		if n, ok := b.numeral(); ok {
-			return compareNumerals(m, n) == 0
-		}
+	m, ok := a.numeral()
+	n, too := b.numeral()
+	if ok || too {
+		return ok && too && compareNumerals(m, n) == 0
 	}
 	return bytes.Equal(a.data, b.data) || fold && bytes.EqualFold(a.data, b.data)
 }
