@@ -35,7 +35,7 @@ var floors = [][]string{
 		"internal/batch", "internal/block", "internal/format",
 		"internal/object", "internal/object/folder", "internal/object/s3",
 		"internal/bench/load",
-		"internal/columns/fromjson", "internal/columns/parquet", "internal/columns/orc", "internal/enrich", "internal/eventkey", "internal/filter", "internal/jq",
+		"internal/columns/fromjson", "internal/columns/parquet", "internal/columns/orc", "internal/enrich", "internal/eventkey", "internal/filter", "internal/jq", "internal/mask",
 	},
 	// what makes files of records
 	{"internal/convert", "internal/eventbody"},
