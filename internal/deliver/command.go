@@ -44,14 +44,13 @@ func (d *Delivery) Flush(ctx context.Context) error {
 	_, end := d.Log.Ends()
 	p := record.Position{Block: end}
 	err := d.order(ctx, func() (bool, error) {
-		if p.Before(d.cutting.at) {
-			p = d.cutting.at // the open batch holds what is before it, and can only be cut behind that
-		}
+		read := d.cutting.read()
+		p = later(p, read) // the open batch holds what is before it, and can only be cut behind that
 		return false, d.change(func(s *State) bool {
 			if !d.next.Before(p) {
 				return false // everything before p is in flight or delivered already
 			}
-			s.cut(p, later(d.cutting.at, d.cutLocked()))
+			s.cut(p, later(read, d.cutLocked()))
 			return true
 		})
 	})
@@ -83,7 +82,8 @@ func (d *Delivery) Reconfigure(ctx context.Context, version int) error {
 // It reports whether it moved the reading back.
 func (d *Delivery) moveRefused(ctx context.Context) (moved bool) {
 	d.mu.Lock()
-	version, spanned := d.state.latest().Version, d.spannedLocked(d.floorLocked())
+	version, low := d.state.latest().Version, d.floorLocked()
+	spanned := d.spannedLocked(low) && !d.cutAlikeLocked(low, d.plans[version])
 	due := slices.ContainsFunc(d.flights, func(f *flight) bool {
 		return f.Version != version && f.problem != nil && !f.mayExist && (f.stored == nil || !spanned)
 	})
@@ -213,65 +213,6 @@ func awaitEnd(flights []*flight) {
 	}
 }
 
-// processing says whether records are processed, or batches of processed records are in flight, or delivered above where
-// the reading goes on.
-func (d *Delivery) processing() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.cutting.lines != nil || d.spannedLocked(d.next) || slices.ContainsFunc(d.flights, func(f *flight) bool { return f.stored != nil })
-}
-
-// enforceProcessed is enforce where records are processed. Batches of partitions overlap, so it takes back all that is in
-// flight, if none of it can be in place, or else nothing; then the version begins at the next block that is read. If only
-// batches in flight are its reason, it does nothing when it cannot take those back.
-func (d *Delivery) enforceProcessed(version int, forFlights bool) (moved bool, err error) {
-	plan, err := d.Open(version)
-	if err != nil {
-		return false, fmt.Errorf("open destination: %w", err)
-	}
-	from := d.cutting.at
-	if d.cutting.inside {
-		from = record.Position{Block: from.Block + 1}
-	}
-	d.mu.Lock()
-	from = later(from, d.cutLocked())
-	low, free := d.recallableProcessedLocked(from)
-	if forFlights && !slices.ContainsFunc(d.flights, func(f *flight) bool { return f.Version != version && free.Before(from) && !f.First.Before(free) }) {
-		d.mu.Unlock()
-		plan.Destination.Close()
-		return false, nil
-	}
-	if moved = free.Before(from); moved {
-		from, d.next = free, low
-		recalled := d.flights
-		d.flights = nil
-		cancelLocked(recalled)
-		defer awaitEnd(recalled)
-	}
-	d.mu.Unlock()
-	err = d.change(func(s *State) bool {
-		s.change(Version{From: from, Version: version, Limits: plan.Limits, Active: plan.Active})
-		return true
-	})
-	if err == nil {
-		d.adopt(version, plan)
-	} else {
-		plan.Destination.Close()
-	}
-	switch lines := d.cutting.lines; {
-	case moved:
-		d.rewind(low)
-	case lines != nil && !lines.from.Before(from):
-		d.leave() // it has begun under the version that is replaced, and has read nothing
-	}
-	return moved, err
-}
-
-// spannedLocked says whether a record at p or behind it may be in a batch of processed records that is delivered.
-func (d *Delivery) spannedLocked(p record.Position) bool {
-	return slices.ContainsFunc(d.spans, func(s Span) bool { return p.Before(s.End.behind()) })
-}
-
 // cutLocked returns the position up to which batches may have been cut already: by an earlier life, or by this one if the
 // reading has moved back since.
 func (d *Delivery) cutLocked() record.Position {
@@ -293,26 +234,6 @@ func later(p, q record.Position) record.Position {
 		return q
 	}
 	return p
-}
-
-// recallableProcessedLocked returns where the reading must go on when all that is in flight or open is taken back, and
-// from where on nothing can be in place. They are the position behind when something may be: then nothing can be taken back.
-func (d *Delivery) recallableProcessedLocked(behind record.Position) (low, free record.Position) {
-	low = d.floorLocked()
-	if d.spannedLocked(low) {
-		return behind, behind // another version may give a delivered record another partition
-	}
-	absent := map[int]bool{}
-	for _, f := range d.flights {
-		if f.done || f.trying || f.mayExist {
-			return behind, behind
-		}
-		absent[f.Version] = absent[f.Version] || f.absent
-	}
-	if end, some := d.sentBeforeLocked(low, absent); some {
-		return low, end
-	}
-	return low, low
 }
 
 // recallableLocked returns the index from which on no batch in flight can be in place, and the position from which on

@@ -29,6 +29,14 @@ type cutting struct {
 	since  atomic.Int64 // log time of the open batch in Unix nanoseconds, for Status; 0 when none is open
 }
 
+// read returns the position behind what may be in open batches. Of a block that is being processed, that is all of it.
+func (c *cutting) read() record.Position {
+	if c.inside {
+		return record.Position{Block: c.at.Block + 1}
+	}
+	return c.at
+}
+
 // tickAgain is the least time between two looks at the log's clock. That clock stands still after the machine's was set
 // back, and so the time that seems to be left may pass and still be left.
 const tickAgain = 5 * time.Millisecond

@@ -71,6 +71,23 @@ func TestActivePartitionsAreCountedAfterARestart(t *testing.T) {
 	})
 }
 
+func TestPartitionsThatAFlushEndedCountAsActiveUpToThere(t *testing.T) {
+	active := processing{keys: letters{}, active: 2}
+	newProcessingRig(t, byTwo, active, func(r *rig) {
+		r.set(func(w *world) { w.denied = ":b" })
+		r.put("a1 b1 c1")
+		if r.p.Flush(timeout(r.T)) == nil {
+			r.Error("what is denied is delivered")
+		}
+		want := []string{"0/v1/1:0.0/1:a=a1", "0/v1/1:2.0/activePartitionExceeded=c1"}
+		r.want(want...)
+		r.crash()
+		r.set(func(w *world) { w.denied = "" })
+		r.flush()
+		r.want(append(want, "0/v1/1:1.0/1:b=b1")...)
+	})
+}
+
 func TestFiveCallsAreUnderWayAndTheirResultsInOrder(t *testing.T) {
 	var under, most atomic.Int64
 	slow := processing{call: func(ctx context.Context, text string) string {
@@ -199,9 +216,9 @@ func TestSavingThatFailsHoldsTheProcessingUp(t *testing.T) {
 }
 
 func TestACallThatIsGivenUpIsMadeAgain(t *testing.T) {
-	calls := 0
+	var calls atomic.Int64
 	weak := processing{call: func(_ context.Context, text string) string {
-		if calls++; calls == 2 {
+		if calls.Add(1) == 2 {
 			return gaveUp
 		}
 		return text
@@ -264,6 +281,51 @@ func TestReconfigureAfterAReadErrorLeavesWhatIsDelivered(t *testing.T) {
 		r.reconfigure()
 		r.flush()
 		r.want("0/v1/1:1.0/1:a=a1 a2", "0/v1/1:0.0/1:b=b1", "1/v2/2:0=c1")
+	})
+}
+
+func TestReconfigureAfterAFlushHoldsForTheNextRecord(t *testing.T) {
+	newProcessingRig(t, byTwo, partitioned, func(r *rig) {
+		r.put("a1")
+		r.flush()
+		r.reconfigure()
+		r.put("a2 a3")
+		r.want("0/v1/1:0.0/1:a=a1", "1/v2/2:0=a2 a3")
+	})
+}
+
+// Another way of processing would give records that are delivered another batch.
+func TestReconfigureLeavesWhatIsHeldUpBelowBatchesOfAnotherKind(t *testing.T) {
+	newProcessingRig(t, byTwo, partitioned, func(r *rig) {
+		r.put("b1 a1 a2")
+		r.set(func(w *world) { w.buckets[0] = bucketAbsent })
+		r.put("b2")
+		r.reconfigure()
+		r.put("c1 d1")
+		r.want("0/v1/1:1.0/1:a=a1 a2")
+		r.set(func(w *world) { w.buckets[0] = bucketThere })
+		r.flush()
+		r.want("0/v1/1:1.0/1:a=a1 a2", "0/v1/1:0.0/1:b=b1 b2", "1/v2/3:0=c1 d1")
+	})
+}
+
+// A bucket that was deleted holds nothing up for ever, though some batches above the floor were delivered to it.
+func TestReconfigureMovesWhatIsHeldUpBelowDeliveredBatches(t *testing.T) {
+	newProcessingRig(t, byTwo, partitioned, func(r *rig) {
+		r.put("b1 a1 a2")
+		r.want("0/v1/1:1.0/1:a=a1 a2")
+		r.set(func(w *world) { w.buckets[0] = bucketAbsent })
+		r.put("b2 a3 c1")
+		r.declare()
+		r.set(func(w *world) { w.plans[1].process = partitioned })
+		if err := r.p.Reconfigure(timeout(r.T), 2); err != nil {
+			r.Fatal(err)
+		}
+		synctest.Wait()
+		r.want("0/v1/1:1.0/1:a=a1 a2", "1/v2/1:0.0/1:b=b1 b2")
+		r.crash()
+		r.flush()
+		r.want("0/v1/1:1.0/1:a=a1 a2", "1/v2/1:0.0/1:b=b1 b2", "1/v2/2:1.0/1:a=a3", "1/v2/2:2.0/1:c=c1")
 	})
 }
 
@@ -385,6 +447,39 @@ func TestFlushOutlivesADiskThatIsFull(t *testing.T) {
 	})
 }
 
+// A flush may come when a block is processed that was not in the log when it was ordered. Then it cuts behind that block.
+func TestFlushInTheMidstOfABlockIsReplayed(t *testing.T) {
+	newProcessingRig(t, byTwo, partitioned, func(r *rig) {
+		r.die()
+		var armed atomic.Bool
+		r.settings.inFlight = 1
+		r.settings.intrude = func() {
+			if armed.CompareAndSwap(true, false) {
+				r.put("b1 c1 c2 b2 d1")
+			}
+		}
+		r.start()
+		r.set(func(w *world) { w.denied = "/v1/" })
+		r.put("a1 a2")
+		flushed := make(chan error, 1)
+		armed.Store(true)
+		go func() { flushed <- r.p.Flush(timeout(r.T)) }() // is received below
+		time.Sleep(time.Second)
+		saved := len(r.saves)
+		r.set(func(w *world) { w.denied = "" })
+		if err := <-flushed; err != nil {
+			r.Error(err)
+		}
+		want := []string{"0/v1/1:0.0/1:a=a1 a2", "0/v1/2:1.0/1:c=c1 c2", "0/v1/2:0.0/1:b=b1 b2", "0/v1/2:4.0/1:d=d1"}
+		r.want(want...)
+		r.die()
+		r.set(func(w *world) { w.saves = w.saves[:saved] })
+		r.start()
+		r.flush()
+		r.want(want...)
+	})
+}
+
 // What is open has an end where the disk has no room for more of it.
 func TestADiskThatIsFullEndsTheOpenBatches(t *testing.T) {
 	newProcessingRig(t, batch.Limits{Size: 1 << 30, Interval: time.Hour}, partitioned, func(r *rig) {
@@ -409,6 +504,31 @@ func TestADiskThatIsFullEndsTheOpenBatches(t *testing.T) {
 		if len(r.objects) <= 8 {
 			r.Errorf("%d objects", len(r.objects))
 		}
+	})
+}
+
+// An earlier life may have sent what crosses the record that finds no room: then nothing may end there.
+func TestADiskThatIsFullDoesNotCutWhatWasSent(t *testing.T) {
+	newProcessingRig(t, byTwo, partitioned, func(r *rig) {
+		text := make([]byte, 20<<10)
+		rand.NewChaCha8([32]byte{}).Read(text)
+		large := "a" + hex.EncodeToString(text)
+		saved := len(r.saves)
+		r.put("b1 " + large + " b2 b3 b4")
+		time.Sleep(time.Minute)
+		want := []string{"0/v1/1:0.0/1:b=b1 b2", "0/v1/1:3.0/1:b=b3 b4", "0/v1/1:1.0/1:a=" + large}
+		r.want(want...)
+		r.die()
+		r.set(func(w *world) { w.saves = w.saves[:saved] })
+		folder := filepath.Join(r.TempDir(), "spools")
+		r.settings.spools = batch.NewSpools(folder, 48<<10)
+		r.start()
+		time.Sleep(10 * time.Second)
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			r.Fatal(err)
+		}
+		r.flush()
+		r.want(want...)
 	})
 }
 

@@ -281,11 +281,7 @@ func (d *Delivery) endBatches(at record.Position) {
 		return
 	}
 	err := d.change(func(s *State) bool {
-		behind := at
-		if n := len(s.Cuts); n > 0 {
-			behind = later(at, s.Cuts[n-1]) // a flush waits for what it cut
-		}
-		s.cut(at, behind)
+		s.alsoCut(at) // a flush may wait for what it cut behind
 		return true
 	})
 	if err != nil {

@@ -34,9 +34,9 @@ import (
 //
 // FIREHOSE_TEST_SEEDS says how many histories, FIREHOSE_TEST_SEED which one alone.
 func TestReplayCutsTheSameBatches(t *testing.T) {
-	first, count := uint64(0), uint64(60)
+	first, count := uint64(0), uint64(40)
 	if testing.Short() {
-		count = 30
+		count = 20
 	}
 	if s, err := strconv.ParseUint(os.Getenv("FIREHOSE_TEST_SEEDS"), 10, 64); err == nil {
 		count = s
@@ -152,6 +152,9 @@ func (h *history) declare() {
 	p := plan{bucket: h.rand.IntN(len(h.buckets)), limits: h.limits()}
 	if h.processing && h.rand.IntN(4) > 0 {
 		p.process = randomProcessing(h.rand, h.packed)
+	}
+	if n := len(h.plans); n > 0 && h.rand.IntN(3) == 0 {
+		p.limits, p.process = h.plans[n-1].limits, h.plans[n-1].process // only the bucket is another
 	}
 	h.plans = append(h.plans, p)
 	h.note("version %d: %+v, bucket is %d", len(h.plans), p, h.buckets[p.bucket])

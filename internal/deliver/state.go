@@ -80,6 +80,11 @@ func (s *State) change(v Version) {
 // wait for a broken destination are one cut.
 func (s *State) cut(p, settled record.Position) {
 	s.Cuts = slices.DeleteFunc(s.Cuts, func(c record.Position) bool { return settled.Before(c) })
+	s.alsoCut(p)
+}
+
+// alsoCut adds a cut at p beside all others.
+func (s *State) alsoCut(p record.Position) {
 	if i, found := slices.BinarySearchFunc(s.Cuts, p, record.Position.Compare); !found {
 		s.Cuts = slices.Insert(s.Cuts, i, p)
 	}
