@@ -55,7 +55,7 @@ var floors = [][]string{
 	// the product's own language of streams
 	{"internal/native"},
 	// the doors
-	{"internal/api", "internal/awsapi", "internal/awsapi/model"},
+	{"internal/api", "internal/collect", "internal/awsapi", "internal/awsapi/model"},
 	// one node, what measures it from outside, and the binary
 	{"internal/server", "internal/bench"},
 	{"cmd/firehose"},

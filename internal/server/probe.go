@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"firehose/internal/collect"
 	"firehose/internal/control"
 )
 
@@ -35,7 +36,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		answerJSON(w, http.StatusServiceUnavailable, map[string]string{"__type": "ServiceUnavailableException", "message": "The server is starting or stopping."})
 		return
 	}
-	if !strings.HasPrefix(r.URL.Path, "/v1/") {
+	switch {
+	case strings.HasPrefix(r.URL.Path, collect.Path):
+		doors.pages.ServeHTTP(w, r)
+		return
+	case !strings.HasPrefix(r.URL.Path, "/v1/"):
 		doors.amazon.ServeHTTP(w, r)
 		return
 	}

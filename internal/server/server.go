@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -31,6 +32,7 @@ import (
 	"firehose/internal/awsapi"
 	"firehose/internal/batch"
 	"firehose/internal/block"
+	"firehose/internal/collect"
 	"firehose/internal/config"
 	"firehose/internal/control"
 	"firehose/internal/convert"
@@ -69,6 +71,7 @@ type Server struct {
 type doors struct {
 	amazon  http.Handler
 	own     *http.ServeMux // paths below /v1/
+	pages   http.Handler   // paths below /collect/
 	hasRoom func() bool    // whether the disk leaves puts any
 }
 
@@ -294,9 +297,19 @@ func (s *Server) openDoors(ctl *control.Control, engine *segment.Engine, tables 
 		options.Verifier, door.Verifier = verifier, verifier
 	}
 	own := api.New(ctl, door)
-	d := &doors{amazon: awsapi.New(ctl, options), own: http.NewServeMux(), hasRoom: engine.HasRoom}
+	pages := collect.New(ctl, collect.Options{Proxies: s.trustedProxies(), Logger: s.logger})
+	d := &doors{amazon: awsapi.New(ctl, options), own: http.NewServeMux(), pages: pages, hasRoom: engine.HasRoom}
 	own.Register(d.own)
 	s.doors.Store(d)
+}
+
+// trustedProxies returns the networks of collector.trusted_proxies, which was validated.
+func (s *Server) trustedProxies() (networks []netip.Prefix) {
+	for _, text := range s.config.Collector.TrustedProxies {
+		network, _ := config.Network(text)
+		networks = append(networks, network)
+	}
+	return networks
 }
 
 func (s *Server) accessKeys() func(string) (sigv4.Key, bool) {
