@@ -43,21 +43,26 @@ func checkS3(stored *extendedS3, given *s3Given, merged *extendedS3) error {
 	return checkConversion(given, merged)
 }
 
+var errHalfHinted = invalidArgument("If you specify a value for SizeInMBs, you must also specify a value for IntervalInSeconds, and vice versa.")
+
 // checkPlain checks what every S3 destination has.
 func checkPlain(given, merged *plainS3) error {
 	if h := given.BufferingHints; h != nil && (h.SizeInMBs == nil) != (h.IntervalInSeconds == nil) {
-		return invalidArgument("If you specify a value for SizeInMBs, you must also specify a value for IntervalInSeconds, and vice versa.")
+		return errHalfHinted
 	}
 	if e := given.EncryptionConfiguration; e != nil && (e.NoEncryptionConfig == "") == (e.KMSEncryptionConfig == nil) {
 		return invalidArgument("Exactly one of NoEncryptionConfig or KMSEncryptionConfig must be specified")
 	}
-	if l := merged.CloudWatchLoggingOptions; *l.Enabled {
-		if aws.ToString(l.LogGroupName) == "" {
-			return invalidArgument("CloudWatch Log Group Name is required if CloudWatch Logging is enabled")
-		}
-		if aws.ToString(l.LogStreamName) == "" {
-			return invalidArgument("CloudWatch Log Stream Name is required if CloudWatch Logging is enabled")
-		}
+	return checkLogging(merged.CloudWatchLoggingOptions)
+}
+
+func checkLogging(merged *types.CloudWatchLoggingOptions) error {
+	switch {
+	case !*merged.Enabled:
+	case aws.ToString(merged.LogGroupName) == "":
+		return invalidArgument("CloudWatch Log Group Name is required if CloudWatch Logging is enabled")
+	case aws.ToString(merged.LogStreamName) == "":
+		return invalidArgument("CloudWatch Log Stream Name is required if CloudWatch Logging is enabled")
 	}
 	return nil
 }
@@ -91,9 +96,15 @@ func checkPrefixes(d *extendedS3) error {
 		return invalidArgument("%s", err)
 	}
 	if b := d.S3BackupDescription; b != nil {
-		if _, _, err := objectkey.Compile(aws.ToString(b.Prefix), aws.ToString(b.ErrorOutputPrefix), objectkey.Options{}); err != nil {
-			return invalidArgument("%s", err)
-		}
+		return checkPlainPrefixes(b)
+	}
+	return nil
+}
+
+// checkPlainPrefixes checks the prefixes of a destination that has nothing but them.
+func checkPlainPrefixes(d *plainS3) error {
+	if _, _, err := objectkey.Compile(aws.ToString(d.Prefix), aws.ToString(d.ErrorOutputPrefix), objectkey.Options{}); err != nil {
+		return invalidArgument("%s", err)
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ const processorsMax = 5
 type surroundings struct {
 	exists      bool // the destination is changed, not made
 	partitioned bool // by dynamic partitioning
+	other       bool // it is no S3 destination
 }
 
 // checkProcessing checks processors as a request gives them, if they are to run: stored is what was there before.
@@ -34,7 +35,7 @@ func checkProcessing(stored, given, merged *types.ProcessingConfiguration, aroun
 		}
 	}
 	for _, p := range given.Processors {
-		if err := checkProcessor(p, around.partitioned); err != nil {
+		if err := checkProcessor(p, around); err != nil {
 			return err
 		}
 	}
@@ -58,12 +59,12 @@ func runs(c *types.ProcessingConfiguration, t types.ProcessorType) bool {
 	return false
 }
 
-func checkProcessor(p types.Processor, partitioned bool) error {
+func checkProcessor(p types.Processor, around surroundings) error {
 	switch p.Type {
 	case types.ProcessorTypeLambda:
 		return checkLambda(p)
 	case types.ProcessorTypeMetadataExtraction:
-		if !partitioned {
+		if !around.partitioned {
 			return invalidArgument("class com.amazonaws.services.firehose.internal.model.MetadataExtractionProcessor can only be present when Dynamic Partitioning is enabled.")
 		}
 		if aws.ToString(parameterValue(p, types.ProcessorParameterNameJsonParsingEngine)) != "JQ-1.6" {
@@ -73,7 +74,11 @@ func checkProcessor(p types.Processor, partitioned bool) error {
 			return invalidArgument("MetadataExtractionQuery is required when MetadataExtraction processor is used.")
 		}
 	case types.ProcessorTypeRecordDeAggregation:
-		return checkDeAggregation(p, partitioned)
+		return checkDeAggregation(p, around.partitioned)
+	case types.ProcessorTypeAppendDelimiterToRecord:
+		if around.other {
+			return invalidArgument("Processor %s is not supported for this destination.", p.Type)
+		}
 	case types.ProcessorTypeDecompression:
 		if format := parameterValue(p, types.ProcessorParameterNameCompressionFormat); format != nil && *format != "GZIP" {
 			return invalidArgument("CompressionFormat has to be GZIP")

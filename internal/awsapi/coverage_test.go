@@ -52,13 +52,15 @@ var requests = map[string][]coverage{
 		{"KinesisStreamSourceConfiguration", refused, ""},
 		{"MSKSourceConfiguration", refused, ""},
 		{"DatabaseSourceConfiguration", refused, ""},
-	}, ofPlainS3("S3DestinationConfiguration", failedRecords), ofExtendedS3("ExtendedS3DestinationConfiguration", "S3BackupConfiguration")),
+	}, ofPlainS3("S3DestinationConfiguration", failedRecords), ofExtendedS3("ExtendedS3DestinationConfiguration", "S3BackupConfiguration"),
+		ofHTTPEndpoint("HttpEndpointDestinationConfiguration", "S3Configuration")),
 		others("Configuration", "")...),
 	"UpdateDestination": append(slices.Concat([]coverage{
 		{"DeliveryStreamName", honoured, ""},
 		{"CurrentDeliveryStreamVersionId", honoured, ""},
 		{"DestinationId", honoured, "destinationId-000000000001"},
-	}, ofPlainS3("S3DestinationUpdate", failedRecords), ofExtendedS3("ExtendedS3DestinationUpdate", "S3BackupUpdate")),
+	}, ofPlainS3("S3DestinationUpdate", failedRecords), ofExtendedS3("ExtendedS3DestinationUpdate", "S3BackupUpdate"),
+		ofHTTPEndpoint("HttpEndpointDestinationUpdate", "S3Update")),
 		others("Update", "or in Amazon's words: the type cannot change")...),
 }
 
@@ -93,9 +95,24 @@ func ofExtendedS3(path, backup string) []coverage {
 	})
 }
 
+func ofHTTPEndpoint(path, bucket string) []coverage {
+	return slices.Concat([]coverage{
+		{path + ".EndpointConfiguration", honoured, "any port; an update without AccessKey keeps it"},
+		{path + ".BufferingHints", honoured, "SizeInMBs bounds the body before compression, base64 included"},
+		{path + ".CloudWatchLoggingOptions", honoured, ""},
+		{path + ".RequestConfiguration", honoured, ""},
+		{path + ".ProcessingConfiguration", honoured, "but a function's RoleArn, which is described only"},
+		{path + ".RoleARN", described, "there are no roles to assume here"},
+		{path + ".RetryOptions", honoured, ""},
+		{path + ".S3BackupMode", honoured, "AllData cannot be switched off again"},
+	}, ofPlainS3(path+"."+bucket, "where records go that fail"), []coverage{
+		{path + ".SecretsManagerConfiguration", refused, "one that is not enabled is stored and described"},
+	})
+}
+
 // others is the coverage of the destinations that are not built.
 func others(suffix, note string) (lines []coverage) {
-	for _, kind := range []string{"Redshift", "Elasticsearch", "Amazonopensearchservice", "AmazonOpenSearchServerless", "Splunk", "HttpEndpoint", "Snowflake", "Iceberg"} {
+	for _, kind := range []string{"Redshift", "Elasticsearch", "Amazonopensearchservice", "AmazonOpenSearchServerless", "Splunk", "Snowflake", "Iceberg"} {
 		lines = append(lines, coverage{kind + "Destination" + suffix, refused, note})
 	}
 	return lines
@@ -159,7 +176,13 @@ func TestRefusedMembersAreRefusedByName(t *testing.T) {
 		if line.state != refused {
 			continue
 		}
-		body := map[string]any{"DeliveryStreamName": "new", line.path: sample(create.Member(line.path).Shape)}
+		top, below, _ := strings.Cut(line.path, ".")
+		shape := create.Member(top).Shape
+		value := sample(shape)
+		if below != "" {
+			value.(map[string]any)[below] = sample(shape.Member(below).Shape)
+		}
+		body := map[string]any{"DeliveryStreamName": "new", top: value}
 		switch streamType := sourceType[line.path]; streamType {
 		case "":
 		case "DatabaseAsSource":
@@ -310,14 +333,14 @@ var answers = map[string][]coverage{
 		{"Source.DatabaseSourceDescription", "never", ""},
 		{"HasMoreDestinations", "always", "false"},
 		{"Destinations.DestinationId", "always", ""},
-		{"Destinations.S3DestinationDescription", "always", "defaults filled in"},
-		{"Destinations.ExtendedS3DestinationDescription", "always", "defaults filled in"},
+		{"Destinations.S3DestinationDescription", "for S3", "defaults filled in"},
+		{"Destinations.ExtendedS3DestinationDescription", "for S3", "defaults filled in"},
 		{"Destinations.RedshiftDestinationDescription", "never", ""},
 		{"Destinations.ElasticsearchDestinationDescription", "never", ""},
 		{"Destinations.AmazonopensearchserviceDestinationDescription", "never", ""},
 		{"Destinations.AmazonOpenSearchServerlessDestinationDescription", "never", ""},
 		{"Destinations.SplunkDestinationDescription", "never", ""},
-		{"Destinations.HttpEndpointDestinationDescription", "never", ""},
+		{"Destinations.HttpEndpointDestinationDescription", "for an HTTP endpoint", "defaults filled in; never the access key"},
 		{"Destinations.SnowflakeDestinationDescription", "never", ""},
 		{"Destinations.IcebergDestinationDescription", "never", ""},
 	})),

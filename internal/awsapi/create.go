@@ -29,7 +29,7 @@ type createInput struct {
 	ElasticsearchDestinationConfiguration           jsontext.Value
 	AmazonopensearchserviceDestinationConfiguration jsontext.Value
 	SplunkDestinationConfiguration                  jsontext.Value
-	HttpEndpointDestinationConfiguration            jsontext.Value
+	HttpEndpointDestinationConfiguration            *httpGiven
 
 	AmazonOpenSearchServerlessDestinationConfiguration jsontext.Value
 	SnowflakeDestinationConfiguration                  jsontext.Value
@@ -131,6 +131,9 @@ func (in *createInput) document(key stream.Key) (*document, error) {
 func (in *createInput) wanted() wanted {
 	if s3 := cmp.Or(in.ExtendedS3DestinationConfiguration, in.S3DestinationConfiguration); s3 != nil {
 		return s3
+	}
+	if http := in.HttpEndpointDestinationConfiguration; http != nil {
+		return http
 	}
 	return nil
 }

@@ -19,6 +19,12 @@ const (
 type document struct {
 	Source      *types.SourceDescription
 	Destination types.DestinationDescription
+	Secrets     secrets `json:",omitzero"` // which no description shows, and stream.Shown leaves out
+}
+
+// secrets are the values of a declaration that must come back to nobody.
+type secrets struct {
+	AccessKey string `json:",omitzero"` // of an HTTP endpoint
 }
 
 // wanted is a destination as a request gives it. There is one type for each kind of destination.
@@ -54,6 +60,9 @@ type declared interface {
 func (d *document) declared() declared {
 	if s3 := d.Destination.ExtendedS3DestinationDescription; s3 != nil {
 		return (*s3Declared)(s3)
+	}
+	if http := d.Destination.HttpEndpointDestinationDescription; http != nil {
+		return &httpDeclared{http, d.Secrets.AccessKey}
 	}
 	return nil
 }

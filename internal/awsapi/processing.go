@@ -65,9 +65,7 @@ func lambdaParameters(given []types.ProcessorParameter, role *string) []types.Pr
 		}
 		five[i].ParameterValue = g.ParameterValue
 	}
-	if five[0].ParameterValue == nil {
-		five = five[1:]
-	}
+	five = slices.DeleteFunc(five, func(p types.ProcessorParameter) bool { return p.ParameterValue == nil })
 	return append(five, others...)
 }
 

@@ -27,7 +27,7 @@ type updateInput struct {
 	AmazonopensearchserviceDestinationUpdate    jsontext.Value
 	AmazonOpenSearchServerlessDestinationUpdate jsontext.Value
 	SplunkDestinationUpdate                     jsontext.Value
-	HttpEndpointDestinationUpdate               jsontext.Value
+	HttpEndpointDestinationUpdate               *httpGiven
 	SnowflakeDestinationUpdate                  jsontext.Value
 	IcebergDestinationUpdate                    jsontext.Value
 }
@@ -144,6 +144,8 @@ func (in *updateInput) wanted(doc *document) (wanted, error) {
 	given, to := in.updates()[0], wanted(nil)
 	if s3 := cmp.Or(in.ExtendedS3DestinationUpdate, in.S3DestinationUpdate); s3 != nil {
 		to = s3
+	} else if http := in.HttpEndpointDestinationUpdate; http != nil {
+		to = http
 	}
 	switch is := doc.declared().kind(); {
 	case to != nil && to.kind() == is:

@@ -27,6 +27,11 @@ type Delivery struct {
 	Buffer      Buffer             // when a batch is full, of what processing made
 	Destination destination.Config // where batches go
 	Logging     Logging            // where diagnostics go besides the server's log
+
+	// RetryFor is how long a batch that failed is tried again before its records go to the error output: the time since its
+	// first try failed, without that in which the destination was waited for. 0 is without end; for a single try give the
+	// least duration. Broken set-ups and what the error output itself is owed are tried without end whatever it is.
+	RetryFor time.Duration
 }
 
 // Buffer holds the buffering hints: a batch is cut at the size, the count or the age that is reached first.

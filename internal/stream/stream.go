@@ -8,6 +8,7 @@
 package stream
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -81,6 +82,24 @@ type Stream struct {
 
 // Document returns the document in force.
 func (s *Stream) Document() json.RawMessage { return s.Documents[s.Version] }
+
+// secretsMember is the member of a document that holds its secrets, in whichever language.
+const secretsMember = "Secrets"
+
+// Shown returns a document as it may be shown: without its secrets. Nobody but whoever compiles or changes it gets it as it
+// is kept.
+func Shown(document json.RawMessage) json.RawMessage {
+	if !bytes.Contains(document, []byte(`"`+secretsMember+`"`)) {
+		return document
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(document, &members); err != nil {
+		return nil // then nobody can say what is secret in it
+	}
+	delete(members, secretsMember)
+	shown, _ := json.Marshal(members) // of what was just read
+	return shown
+}
 
 // Clone returns a copy that shares nothing that may change.
 func (s Stream) Clone() Stream {
