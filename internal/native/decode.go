@@ -59,7 +59,7 @@ func setDefaults(v reflect.Value) {
 	for _, f := range fields(v.Type()) {
 		at := v.Field(f.index)
 		switch {
-		case f.typ == anyType || f.typ.Kind() == reflect.Pointer:
+		case f.typ.Kind() == reflect.Pointer:
 		case f.typ.Kind() == reflect.Struct:
 			setDefaults(at)
 		case f.initial != "" && !setScalar(at, f.initial):
@@ -71,8 +71,6 @@ func setDefaults(v reflect.Value) {
 // value fills a field of any type.
 func (d *decoder) value(t *tree, v reflect.Value, path string, f field) {
 	switch {
-	case v.Type() == anyType:
-		v.Set(reflect.ValueOf(Any{t}))
 	case v.Kind() == reflect.Interface:
 		v.Set(reflect.ValueOf(t.value()))
 	case v.Kind() == reflect.Pointer:
@@ -181,9 +179,6 @@ func encode(v reflect.Value) *tree {
 }
 
 func encodeValue(v reflect.Value) *tree {
-	if a, ok := v.Interface().(Any); ok {
-		return a.tree
-	}
 	switch v.Kind() {
 	case reflect.Interface:
 		if v.IsNil() {

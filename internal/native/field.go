@@ -56,26 +56,11 @@ func keysOf(t reflect.Type) (keys []string) {
 	return keys
 }
 
-// Any is a value of any kind, for a part of the language that another package reads.
-type Any struct{ *tree }
-
-// Given says whether there is one.
-func (a Any) Given() bool { return a.tree != nil }
-
-// JSON returns the value as JSON, or nil.
-func (a Any) JSON() []byte {
-	if a.tree == nil {
-		return nil
-	}
-	return a.tree.json(nil)
-}
-
 var (
 	durationType = reflect.TypeFor[time.Duration]()
 	bytesType    = reflect.TypeFor[config.Bytes]()
 	secretType   = reflect.TypeFor[Secret]()
 	headerType   = reflect.TypeFor[Header]()
-	anyType      = reflect.TypeFor[Any]()
 	textType     = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
@@ -128,8 +113,6 @@ func wantOf(t reflect.Type) string {
 		return "a size such as 64MiB or 5MB"
 	case secretType:
 		return textForms["secret"].want
-	case anyType:
-		return "a value of any kind"
 	}
 	switch t.Kind() {
 	case reflect.Interface:

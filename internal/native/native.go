@@ -36,14 +36,14 @@ const Language = "native"
 
 // Document declares a stream.
 type Document struct {
-	Name         string        `key:"name" required:"true" form:"stream" help:"Name of the stream."`
-	Description  string        `key:"description" help:"What the stream is for; shown, not used."`
-	Source       Source        `key:"source" help:"What the stream takes."`
-	Idempotency  *Idempotency  `key:"idempotency" help:"Which events are the same one sent twice; without it every event is stored."`
-	Collector    *Collector    `key:"collector" help:"Lets web pages send events to /collect/NAME without credentials."`
-	OrderKey     string        `key:"order_key" form:"path" help:"Path of the field whose equal values keep their order, such as lead_id."`
-	Metadata     Any           `key:"metadata" help:"What enrichment knows of the stream, such as the flow's name and version or the account's plan: any names and values."`
-	Destinations []Destination `key:"destinations" required:"true" id:"id" help:"Where events go. Each destination has a cursor of its own, so that a slow or broken one holds up no other."`
+	Name         string         `key:"name" required:"true" form:"stream" help:"Name of the stream."`
+	Description  string         `key:"description" help:"What the stream is for; shown, not used."`
+	Source       Source         `key:"source" help:"What the stream takes."`
+	Idempotency  *Idempotency   `key:"idempotency" help:"Which events are the same one sent twice; without it every event is stored."`
+	Collector    *Collector     `key:"collector" help:"Lets web pages send events to /collect/NAME without credentials."`
+	OrderKey     string         `key:"order_key" form:"path" help:"Path of the field whose equal values keep their order, such as lead_id."`
+	Metadata     map[string]any `key:"metadata" help:"What enrichment knows of the stream, such as the flow's name and version or the account's plan: any names and values."`
+	Destinations []Destination  `key:"destinations" required:"true" id:"id" help:"Where events go. Each destination has a cursor of its own, so that a slow or broken one holds up no other."`
 
 	given *tree // as it was written
 }

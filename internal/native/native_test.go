@@ -177,6 +177,22 @@ func TestProblemsOfAFilterHaveThePathOfTheDocument(t *testing.T) {
 	}
 }
 
+func TestNumbersOfMetadataKeepTheirDigits(t *testing.T) {
+	d, err := Parse([]byte(`{"name":"a","metadata":{"id":9007199254740993,"big":1e400,"f":0.1},"destinations":[{"type":"s3","s3":{"bucket":"abc"}}]}`), JSON)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := d.Complete(JSON)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"id": 9007199254740993`, `"big": 1e400`, `"f": 0.1`} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("%s is not in %s", want, text)
+		}
+	}
+}
+
 func TestNoAliasMakesASmallTextLarge(t *testing.T) {
 	source := "a: &a [x, x, x, x, x, x, x, x, x, x]\n"
 	for c := 'b'; c < 'j'; c++ {
@@ -315,6 +331,32 @@ func TestSchemaIsInStep(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "../../docs/reference/stream.schema.json", schema)
+}
+
+// The page's tables are generated; what stands before them is for people to write, and its examples are documents.
+func TestReferencePageIsInStep(t *testing.T) {
+	const name, mark = "../../docs/reference/streams.md", "<!-- What follows is generated from the source; do not edit. -->\n"
+	page, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, _, found := strings.Cut(string(page), mark)
+	if !found {
+		t.Fatalf("%s has no line %s", name, mark)
+	}
+	golden(t, name, []byte(head+mark+Reference()))
+	examples := 0
+	for _, block := range strings.Split(head, "```yaml\n")[1:] {
+		text, _, _ := strings.Cut(block, "```")
+		if !strings.HasPrefix(text, "name:") {
+			continue
+		}
+		parseYAML(t, text)
+		examples++
+	}
+	if examples < 2 {
+		t.Errorf("%s has %d examples", name, examples)
+	}
 }
 
 // The schema is held against the parser: both must be of one mind on documents whose mistakes a schema can see.

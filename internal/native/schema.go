@@ -117,8 +117,6 @@ func listed(t *tree) []*tree {
 // typeSchema is the schema of a type.
 func typeSchema(t reflect.Type, around []reflect.Type) *tree {
 	switch t {
-	case anyType:
-		return &tree{kind: kindMapping}
 	case durationType:
 		return object("type", quoted("string"), "pattern", quoted(`^([0-9]+(\.[0-9]*)?(ns|us|µs|ms|s|m|h))+$|^0$`))
 	case bytesType:
@@ -189,7 +187,7 @@ func sectionOf(t reflect.Type) reflect.Type {
 	if t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
 		t = t.Elem()
 	}
-	if t == anyType || t.Kind() != reflect.Struct || len(fields(t)) == 0 {
+	if t.Kind() != reflect.Struct || len(fields(t)) == 0 {
 		return nil
 	}
 	return t

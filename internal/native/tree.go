@@ -47,12 +47,34 @@ func (t *tree) get(key string) *tree {
 	return nil
 }
 
-// value returns the tree as encoding/json gives values.
-func (t *tree) value() (value any) {
-	if err := json.Unmarshal(t.json(nil), &value); err != nil {
-		panic("native: a tree is no JSON: " + err.Error())
+// value returns the tree as encoding/json gives values, but for whole numbers that a float64 cannot hold: they are
+// json.Number.
+func (t *tree) value() any {
+	switch t.kind {
+	case kindNull:
+		return nil
+	case kindBool:
+		return t.text == "true"
+	case kindText:
+		return t.text
+	case kindNumber:
+		value, err := strconv.ParseFloat(t.text, 64)
+		if whole, failed := strconv.ParseInt(t.text, 10, 64); err != nil || failed == nil && int64(value) != whole {
+			return json.Number(t.text)
+		}
+		return value
+	case kindList:
+		all := []any{}
+		for _, v := range t.values {
+			all = append(all, v.value())
+		}
+		return all
 	}
-	return value
+	all := map[string]any{}
+	for i, key := range t.keys {
+		all[key] = t.values[i].value()
+	}
+	return all
 }
 
 // treeOf is the reverse of value.
