@@ -465,8 +465,8 @@ func TestFlushInTheMidstOfABlockIsReplayed(t *testing.T) {
 		armed.Store(true)
 		go func() { flushed <- r.p.Flush(timeout(r.T)) }() // is received below
 		time.Sleep(time.Second)
-		saved := len(r.saves)
-		r.set(func(w *world) { w.denied = "" })
+		saved := 0
+		r.set(func(w *world) { w.denied, saved = "", len(w.saves) })
 		if err := <-flushed; err != nil {
 			r.Error(err)
 		}

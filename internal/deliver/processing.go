@@ -129,7 +129,7 @@ func (d *Delivery) processBlock(ctx context.Context, senders *task.Group, entry 
 			return errMoved
 		}
 	}
-	c.at = record.Position{Block: entry.Number + 1}
+	c.at, c.inside = record.Position{Block: entry.Number + 1}, false
 	if err := c.lines.catchUp(ctx, entry.Time, c.at); err != nil {
 		return err
 	}
