@@ -67,7 +67,7 @@ func (d *Door) shownStream(s *stream.Stream) Stream {
 	shown := Stream{
 		Name: s.Name, Account: s.Account, Region: s.Region, ARN: s.ARN(), Status: s.Status, Failure: s.Failure, Version: s.Version,
 		Language: s.Language, Created: s.Created, Updated: s.Updated, Tags: s.Tags,
-		Encryption: cmp.Or(string(s.Encryption.Status), string(stream.EncryptionDisabled)), Document: s.Document(),
+		Encryption: cmp.Or(string(s.Encryption.Status), string(stream.EncryptionDisabled)), Document: stream.Shown(s.Document()),
 	}
 	for _, p := range d.Declared.Problems() {
 		if p.Stream == s.Name && p.Account == s.Account && p.Region == s.Region {
@@ -118,8 +118,9 @@ func (d *Door) declaredStream(r *http.Request) (stream.Stream, error) {
 }
 
 // asked returns a document as it was written, or with its defaults filled in if the query says so. A document of Amazon's
-// API always is.
+// API always is, and is shown without its secrets.
 func (d *Door) asked(r *http.Request, s *stream.Stream, document []byte) ([]byte, error) {
+	document = stream.Shown(document)
 	full, err := flag(r, "defaults")
 	if err != nil || !full || s.Language != native.Language {
 		return document, err
