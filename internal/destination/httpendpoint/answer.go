@@ -35,14 +35,17 @@ const (
 type fault struct {
 	code    string
 	message string // the service's form of it
+	status  int    // of the answer; 0 if there is none
 	err     error  // nil if there is nothing more to say
 }
 
-func (f *fault) Error() string {
+func (f *fault) Error() string { return f.code + ": " + f.text() }
+
+func (f *fault) text() string {
 	if f.err != nil {
-		return f.code + ": " + f.err.Error()
+		return f.err.Error()
 	}
-	return f.code + ": " + f.message
+	return f.message
 }
 
 func (f *fault) Unwrap() error { return f.err }
@@ -67,7 +70,7 @@ func judgeFailure(err error) error {
 // judge says whether an answer means that the batch is delivered.
 func (e *endpoint) judge(a *outbound.Answer, id string) error {
 	if a.Status != http.StatusOK {
-		failed := &fault{code: DestinationFailed, message: fmt.Sprintf(
+		failed := &fault{code: DestinationFailed, status: a.Status, message: fmt.Sprintf(
 			"The following response was received from the endpoint destination. %d: %s", a.Status, e.quote(a.Body))}
 		if a.Status == http.StatusRequestEntityTooLarge {
 			return &verdict.Refused{Code: failed.code, Message: failed.message, Err: errors.New(failed.message)}
@@ -81,7 +84,7 @@ func (e *endpoint) judge(a *outbound.Answer, id string) error {
 		return &fault{code: ResponseTooLarge, message: "The response of the endpoint is too large."}
 	}
 	if err := check(a, id); err != nil {
-		return &fault{code: InvalidResponse, err: err,
+		return &fault{code: InvalidResponse, status: a.Status, err: err,
 			message: fmt.Sprintf("The response of the endpoint is not valid: %s. %d: %s", err, a.Status, e.quote(a.Body))}
 	}
 	return nil

@@ -1,0 +1,192 @@
+package s3
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"time"
+
+	"firehose/internal/destination"
+	"firehose/internal/object"
+	"firehose/internal/objectkey"
+	"firehose/internal/outbound"
+	"firehose/internal/verdict"
+)
+
+var _ destination.Tryable = Config{}
+
+// deleteTime is how long deleting may take.
+const deleteTime = 10 * time.Second
+
+// Plain is the destination with uncompressed objects.
+func (c Config) Plain() destination.Config {
+	c.Compression = "UNCOMPRESSED"
+	return c
+}
+
+// Check puts a small object below the prefix, reads it and deletes it. What a delivery does not need (to list, to read, to
+// delete) may be denied.
+func (c Config) Check(ctx context.Context, env destination.Env, check *destination.Check) {
+	c.reach(ctx, env, check)
+	reader, _ := env.Objects.(object.Reader)
+	deleter, _ := env.Objects.(object.Deleter)
+	check.Do(destination.Authenticate, func() (string, error) { return c.authenticate(ctx, reader) })
+	at := time.Now().UTC()
+	var key string
+	text := fmt.Sprintf("Firehose put this object on %s to try whether it can deliver here. It may be deleted.\n", at.Format(time.RFC3339))
+	check.Do(destination.Write, func() (detail string, err error) {
+		if key, err = c.testKey(env, "verification", at, ".txt"); err != nil {
+			return "", err
+		}
+		err = env.Objects.Put(ctx, object.Object{Bucket: c.Bucket, Key: key, Body: bytes.NewReader([]byte(text)), Size: int64(len(text)),
+			ContentType: "text/plain; charset=utf-8", KMSKey: c.KMSKey})
+		return "s3://" + c.Bucket + "/" + key, c.advise(err)
+	})
+	check.Do(destination.ReadBack, func() (string, error) {
+		if reader == nil {
+			return "", destination.SkipStep("the object store of this server cannot be read")
+		}
+		return c.readBack(ctx, reader, key, text)
+	})
+	check.Do(destination.Delete, func() (string, error) {
+		if deleter == nil {
+			return "", destination.SkipStep("the object store of this server deletes nothing; the object stays")
+		}
+		cleaning, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTime) // even if the time of the whole is over
+		defer cancel()
+		err := deleter.Delete(cleaning, c.Bucket, key)
+		if denied(err) {
+			return "", destination.SkipStep("the credentials may not delete, which deliveries do not need; the object stays")
+		}
+		return "", c.advise(err)
+	})
+}
+
+// reach takes the steps to the bucket's address. That comes from the server's own settings, so it may be any.
+func (c Config) reach(ctx context.Context, env destination.Env, check *destination.Check) {
+	addresser, ok := env.Objects.(object.Addresser)
+	if !ok {
+		check.Skip(destination.Resolve, "buckets are folders of the server")
+		check.Skip(destination.Connect, "buckets are folders of the server")
+		return
+	}
+	address, err := addresser.Address(ctx, c.Bucket)
+	if err == nil {
+		if why := detour(address); why != "" {
+			check.Skip(destination.Resolve, why)
+			check.Skip(destination.Connect, why)
+			return
+		}
+	}
+	everywhere := []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
+	client := outbound.New(outbound.Options{Allow: everywhere})
+	defer client.Close()
+	if err != nil {
+		check.Do(destination.Resolve, func() (string, error) { return "", err })
+		return
+	}
+	check.Reach(ctx, client, address.String())
+}
+
+// detour says why requests of the SDK go another way than a connection of ours would.
+func detour(address *url.URL) string {
+	if proxy, err := http.ProxyFromEnvironment(&http.Request{URL: address}); err != nil || proxy != nil {
+		return "requests go through the proxy of the server's environment"
+	}
+	if address.Scheme == "https" && os.Getenv("AWS_CA_BUNDLE") != "" {
+		return "AWS_CA_BUNDLE is set: the next step tells whether its certificates fit"
+	}
+	return ""
+}
+
+// authenticate lists a little of the bucket: no other request tells apart what is wrong with the credentials, the bucket
+// and its region.
+func (c Config) authenticate(ctx context.Context, reader object.Reader) (string, error) {
+	if reader == nil {
+		return "", destination.SkipStep("the next step tells")
+	}
+	err := reader.List(ctx, c.Bucket, "", "", func(object.Info) bool { return false })
+	if denied(err) {
+		return "the credentials are known; they may not list the bucket, which deliveries do not need", nil
+	}
+	return "", c.advise(err)
+}
+
+func (c Config) readBack(ctx context.Context, reader object.Reader, key, want string) (string, error) {
+	body, err := reader.Get(ctx, c.Bucket, key)
+	if denied(err) {
+		return "", destination.SkipStep("the credentials may not read, which deliveries do not need; firehose errors does")
+	}
+	if err != nil {
+		return "", c.advise(err)
+	}
+	defer body.Close()
+	got, err := io.ReadAll(io.LimitReader(body, int64(len(want))+1))
+	if err == nil && string(got) != want {
+		err = errors.New("the object has another content than was put")
+	}
+	return "", err
+}
+
+// denied says whether a request was understood and not permitted.
+func denied(err error) bool {
+	var answer interface{ ErrorCode() string }
+	return errors.As(err, &answer) && answer.ErrorCode() == "AccessDenied"
+}
+
+// advise says how to mend an error in words for whoever is writing a document.
+func (c Config) advise(err error) error {
+	broken := verdict.AsSetUp(err)
+	if broken == nil {
+		return err
+	}
+	advised := *broken
+	switch {
+	case broken.Code == "S3.NoSuchBucket":
+		advised.Fix = "Create the bucket " + c.Bucket + ", or correct its name."
+	case broken.Code == "S3.KMS.NotFoundException":
+		advised.Fix = "Correct the ARN of the KMS key, or enable the key."
+	}
+	return &advised
+}
+
+// testKey returns the key of an object that is a test: below the prefix of now, with a name that no delivery gives.
+func (c Config) testKey(env destination.Env, purpose string, at time.Time, extension string) (string, error) {
+	to, err := c.Open(env)
+	if err != nil {
+		return "", err
+	}
+	var id [6]byte
+	rand.Read(id[:]) // never fails
+	b := to.(*bucket)
+	folder := b.prefix.Evaluate(objectkey.Values{Time: at, Seed: id[:]})
+	return folder + "firehose-" + purpose + at.Format("-2006-01-02-15-04-05-") + hex.EncodeToString(id[:]) + extension, nil
+}
+
+// Send puts an object with one record, as a delivery would, but for its name.
+func (c Config) Send(ctx context.Context, env destination.Env, event []byte) (string, error) {
+	to, err := c.Open(env)
+	if err != nil {
+		return "", err
+	}
+	at := time.Now().UTC()
+	one, err := destination.SampleBatch(ctx, to, at, event)
+	if err != nil {
+		return "", err
+	}
+	b := to.(*bucket)
+	key, err := c.testKey(env, "ping", at, b.extension(one.Head))
+	if err != nil {
+		return "", err
+	}
+	return "s3://" + c.Bucket + "/" + key, c.advise(env.Objects.Put(ctx, object.Object{Bucket: c.Bucket, Key: key, Body: one.Body, Size: one.Body.Size(),
+		ContentType: contentType, ContentEncoding: b.compression.ContentEncoding(), KMSKey: c.KMSKey}))
+}
