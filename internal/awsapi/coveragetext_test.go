@@ -26,6 +26,7 @@ This page is written by the tests of internal/awsapi from the tables that they h
 - Anybody may put to a stream that decompresses what CloudWatch Logs would send, unless the server's configuration asks
   for Amazon's behaviour, which is to refuse all puts but those of CloudWatch Logs.
 - An update of S3 to Redshift is refused; Amazon's documentation allows it.
+- An empty Name of an HTTP endpoint counts as none, because Terraform's provider sends it.
 - An HTTP endpoint may have any port, not 443 alone, but no private address unless the server's configuration permits it.
   Records that it refuses with 413 go to the bucket; Amazon drops them.
 - Request bodies are at most 8 MiB for puts and 1 MiB for all else; a larger one gets HTTP 413

@@ -75,6 +75,9 @@ func (g *httpGiven) merge(stored *httpEndpoint) *httpEndpoint {
 		S3DestinationDescription:    mergePlain(orZero(stored.S3DestinationDescription), g.bucket()),
 		SecretsManagerConfiguration: cmp.Or(g.SecretsManagerConfiguration, stored.SecretsManagerConfiguration),
 	}
+	if aws.ToString(merged.EndpointConfiguration.Name) == "" {
+		merged.EndpointConfiguration.Name = nil
+	}
 	merged.ProcessingConfiguration = mergeProcessing(stored.ProcessingConfiguration, g.ProcessingConfiguration, merged.RoleARN)
 	return merged
 }

@@ -58,6 +58,11 @@ func TestDescribeShowsHTTPEndpoints(t *testing.T) {
 		}
 	}
 	create("http-defaults", `"EndpointConfiguration":{"Url":"https://a.example"},"S3Configuration":{`+required+`}`)
+	create("http-terraform", `"EndpointConfiguration":{"Url":"https://a.example","Name":"","AccessKey":""},"RoleARN":"`+testRole+`",
+		"S3Configuration":{`+required+`,"BufferingHints":{"IntervalInSeconds":300,"SizeInMBs":5},"CompressionFormat":"UNCOMPRESSED",
+			"EncryptionConfiguration":{"NoEncryptionConfig":"NoEncryption"},"Prefix":""},
+		"BufferingHints":{"IntervalInSeconds":300,"SizeInMBs":5},"RetryOptions":{"DurationInSeconds":300},"S3BackupMode":"FailedDataOnly",
+		"ProcessingConfiguration":{"Enabled":false,"Processors":[]}`)
 	create("http-all-members", requiredHTTP+`,"RoleARN":"`+testRole+`","BufferingHints":{"SizeInMBs":1,"IntervalInSeconds":0},`+logged+`,
 		"RequestConfiguration":{"ContentEncoding":"GZIP","CommonAttributes":[{"AttributeName":"b","AttributeValue":"1"},{"AttributeName":"a","AttributeValue":""}]},
 		"ProcessingConfiguration":{"Enabled":true,"Processors":[`+function+`]},"RetryOptions":{"DurationInSeconds":0},"S3BackupMode":"AllData",
@@ -207,6 +212,7 @@ func TestUpdateMergesHTTPEndpointsByMember(t *testing.T) {
 		}
 	}
 	merge("", `"EndpointConfiguration":{"Url":"https://b.example"}`, "EndpointConfiguration", `{"Name":"n","Url":"https://b.example"}`)
+	merge("", `"EndpointConfiguration":{"Url":"https://b.example","Name":""}`, "EndpointConfiguration", `{"Url":"https://b.example"}`)
 	accessKey(`"EndpointConfiguration":{"Url":"https://b.example"}`, "hidden")
 	accessKey(`"EndpointConfiguration":{"Url":"https://b.example","AccessKey":"new"}`, "new")
 	accessKey(`"EndpointConfiguration":{"Url":"https://b.example","AccessKey":""}`, "")

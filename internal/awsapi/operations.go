@@ -61,7 +61,10 @@ func decode(shape *model.Shape, body []byte) (map[string]any, error) {
 	if err := preempt(tree); err != nil {
 		return nil, err
 	}
-	if violations := model.Validate(shape, tree); violations != nil {
+	restore := hideEmptyNames(tree)
+	violations := model.Validate(shape, tree)
+	restore()
+	if violations != nil {
 		return nil, &Error{"ValidationException", model.Message(violations)}
 	}
 	return tree, nil
