@@ -18,7 +18,7 @@ type Checks struct {
 }
 
 // varying is what differs from run to run.
-var varying = regexp.MustCompile(`\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d-[0-9a-f]{12}|127\.0\.0\.1:\d+|\d{4}-\d\d-\d\d( \d\d:\d\d)?|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+var varying = regexp.MustCompile(`\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d-[0-9a-f]{12}|127\.0\.0\.1:\d+|\d{4}-\d\d-\d\d( \d\d:\d\d)?|[0-9a-f]{64}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
 // Try tries a destination, and notes the steps under a title.
 func (c *Checks) Try(t *testing.T, title string, to destination.Config, env destination.Env) (failed string) {

@@ -35,8 +35,9 @@ func (c Config) Check(ctx context.Context, env destination.Env, check *destinati
 	var sent error
 	check.Do(destination.Authenticate, func() (string, error) {
 		_, sent = c.Send(ctx, env, []byte(testEvent))
-		if status := statusOf(sent); status == http.StatusUnauthorized || status == http.StatusForbidden {
-			return "", &verdict.SetUp{Code: DestinationFailed, Err: sent, Fix: "Correct the access key, or permit it at the endpoint."}
+		var failed *fault
+		if errors.As(sent, &failed) && (failed.status == http.StatusUnauthorized || failed.status == http.StatusForbidden) {
+			return "", advise(sent)
 		}
 		if sent != nil {
 			return "", destination.SkipStep("the next step tells")
@@ -50,15 +51,6 @@ func (c Config) Check(ctx context.Context, env destination.Env, check *destinati
 	check.Skip(destination.Delete, "an endpoint takes and gives nothing back")
 }
 
-// statusOf returns the status of an answer that was no success, or 0.
-func statusOf(err error) int {
-	var failed *fault
-	if errors.As(err, &failed) {
-		return failed.status
-	}
-	return 0
-}
-
 // advise says how to mend what a status means for whoever is writing a document. For a delivery it only means to try again.
 func advise(err error) error {
 	var failed *fault
@@ -67,6 +59,8 @@ func advise(err error) error {
 	}
 	fix := "Look into the endpoint's log: it failed."
 	switch s := failed.status; {
+	case s == http.StatusUnauthorized || s == http.StatusForbidden:
+		fix = "Correct the access key, or permit it at the endpoint."
 	case s == http.StatusOK:
 		fix = "Let the endpoint answer as the protocol says: JSON with the requestId of the request and a timestamp."
 	case s == http.StatusNotFound || s == http.StatusGone || s == http.StatusMethodNotAllowed:

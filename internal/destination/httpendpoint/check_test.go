@@ -1,4 +1,4 @@
-package httpendpoint_test
+package httpendpoint
 
 import (
 	"flag"
@@ -11,7 +11,6 @@ import (
 
 	"firehose/internal/destination"
 	"firehose/internal/destination/destinationtest"
-	. "firehose/internal/destination/httpendpoint"
 	"firehose/internal/destination/httpendpoint/httpendpointtest"
 	"firehose/internal/outbound"
 	"firehose/internal/record"
@@ -39,7 +38,7 @@ func TestCheckOfAnEndpointSaysWhichStepFailsAndWhy(t *testing.T) {
 			t.Errorf("%s: %q", title, problems)
 		}
 		if bodies := receiver.Bodies(); wantFailed == "" && (len(bodies) != 1 || !strings.Contains(string(bodies[0].Records[0]), "firehose.test")) {
-			t.Errorf("%s: took %q", title, bodies)
+			t.Errorf("%s: took %v", title, bodies)
 		}
 	}
 	f("taken", "", nil)

@@ -6,7 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -51,7 +51,7 @@ func TestCheckOfAWebhookSaysWhichStepFailsAndWhy(t *testing.T) {
 	var checks destinationtest.Checks
 	answer := func(w http.ResponseWriter, _ *http.Request) {}
 	receiver := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answer(w, r) }))
-	receiver.Config.ErrorLog = log.New(io.Discard, "", 0)
+	receiver.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
 	receiver.StartTLS()
 	defer receiver.Close()
 	roots := x509.NewCertPool()
