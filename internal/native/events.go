@@ -3,9 +3,12 @@ package native
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
+	"firehose/internal/enrich"
 	"firehose/internal/filter"
+	"firehose/internal/mask"
 )
 
 // Filter says which events are delivered. Of the parts that are given all must pass.
@@ -85,6 +88,50 @@ type Enrich struct {
 	Lookups    []Lookup          `key:"lookups" help:"Tables from which an event gets the row of its key."`
 }
 
+// compile makes the enrichment's own configuration of it.
+func (e *Enrich) compile(metadata map[string]any, r References) (*enrich.Config, error) {
+	if e == nil {
+		return nil, nil
+	}
+	c := &enrich.Config{Path: e.Path, Tags: e.Tags, Processing: e.Processing}
+	if e.Metadata {
+		c.Metadata = metadata
+	}
+	for _, l := range e.Lookups {
+		made := enrich.Lookup{Name: l.Name, Key: l.Key, File: l.File, URL: l.URL, Format: l.Format, Column: l.Column,
+			Refresh: enrich.Duration(l.Refresh), Miss: l.Miss, Headers: map[string]string{}}
+		for name, value := range l.Headers {
+			expanded, err := r.expand(string(value))
+			if err != nil {
+				return nil, fmt.Errorf("lookup %s: header %s: %w", l.Name, name, err)
+			}
+			made.Headers[name] = expanded.Reveal()
+		}
+		c.Lookups = append(c.Lookups, made)
+	}
+	return c, nil
+}
+
+// validate lets the enrichment say what is wrong with it.
+func (e *Enrich) validate(path string, metadata map[string]any, problems *Problems) {
+	if e == nil {
+		return
+	}
+	for i, l := range e.Lookups {
+		checkHeaders(fmt.Sprintf("%s.lookups[%d].headers", path, i), l.Headers, problems)
+	}
+	c, err := e.compile(metadata, anything)
+	if err == nil {
+		_, err = enrich.Compile(*c, enrich.Options{Client: http.DefaultClient}) // which asks nobody yet
+	}
+	if err != nil {
+		problems.add(path, "", "is wrong: %s", err)
+	}
+}
+
+// anything resolves every reference, for checks that need no credentials.
+var anything = References{Variable: func(string) (string, bool) { return "sixteen bytes at least", true }}
+
 // Lookup is a table.
 type Lookup struct {
 	Name    string            `key:"name" required:"true" help:"Name of the member that becomes the row."`
@@ -110,4 +157,40 @@ type MaskRule struct {
 	Path   string `key:"path" required:"true" help:"Path of the field, such as lead_data.email or contacts[*].email; * with the kind pattern is every text."`
 	Kind   string `key:"kind" required:"true" allowed:"ssn:last4|email:partial|phone:area|name:first_letter|dob:year|ip:net|credential|all|redact|hash|hash:email|hash:phone|hash:ssn|hash:text|drop|pattern" help:"What the value is and what of it shows."`
 	Domain string `key:"domain" allowed:"keep" help:"Keeps the domain of email:partial."`
+}
+
+// compile makes rules and their key of it.
+func (m *Mask) compile(r References) (rules []mask.Rule, key mask.Key, err error) {
+	if m == nil {
+		return nil, key, nil
+	}
+	for _, rule := range m.Rules {
+		rules = append(rules, mask.Rule(rule))
+	}
+	if m.Key != "" {
+		secret, err := r.secret(m.Key)
+		if err != nil {
+			return nil, key, fmt.Errorf("key of masks: %w", err)
+		}
+		key = mask.Key{ID: m.KeyID, Secret: []byte(secret.Reveal())}
+	}
+	return rules, key, nil
+}
+
+// validate lets the masks say what is wrong with them. Which key they get is not known here.
+func (m *Mask) validate(path string, problems *Problems) {
+	if m == nil {
+		return
+	}
+	known := *m
+	if known.Key != "" {
+		known.Key = "${KEY}"
+	}
+	rules, key, err := known.compile(anything)
+	if err == nil {
+		_, err = mask.Compile(rules, key)
+	}
+	if err != nil {
+		problems.add(path+".rules", "", "is wrong: %s", err)
+	}
 }

@@ -161,6 +161,11 @@ func TestProblemsNamePathValueAndWhatIsAllowed(t *testing.T) {
 	test(lake("filter: {include: [{where: [metadata.price >]}], expression: '1 +', missing: maybe}"),
 		`destinations[0].filter.missing: "maybe": is wrong; want one of no_match, skip; the nearest is "skip"`)
 	test(lake("mask: {rules: [{path: a, kind: ssn}]}"), `destinations[0].mask.rules[0].kind: "ssn": is wrong; want one of ssn:last4, email:partial, phone:area, name:first_letter, dob:year, ip:net, credential, all, redact, hash, hash:email, hash:phone, hash:ssn, hash:text, drop, pattern; the nearest is "all"`)
+	test(lake("mask: {rules: [{path: '*', kind: all}]}"), `destinations[0].mask.rules: is wrong: mask 1 (path "*"): the path * is for the kind "pattern" only; name the member that "all" is for`)
+	test(lake("mask: {rules: [{path: a, kind: hash}], key: hush-hush}"), "destinations[0].mask.key: is wrong; want a reference: ${NAME} for a variable of the server's environment, or file:PATH")
+	test(lake("enrich: {lookups: [{name: a, key: b, file: t.csv, url: http://h, headers: {Authorization: hush-hush}}]}"),
+		"destinations[0].enrich.lookups[0].headers[Authorization]: holds a credential; want a reference such as ${WEBHOOK_TOKEN} to a variable of the server's environment",
+		"destinations[0].enrich: is wrong: lookups[0]: one of file and url is needed")
 	test(to("type: webhook, errors: {}, webhook: {url: http://h}"), "destinations[0].errors.bucket: is missing; only an S3 destination has a bucket to take its place")
 }
 

@@ -24,6 +24,8 @@ func (d *Document) validate() (problems Problems) {
 		}
 		seen[to.ID] = true
 		to.validate(path, &problems)
+		to.Enrich.validate(path+".enrich", d.Metadata, &problems)
+		to.Mask.validate(path+".mask", &problems)
 	}
 	return problems
 }
@@ -81,9 +83,16 @@ var (
 var reserved = []string{"host", "content-length", "content-encoding", "transfer-encoding", "connection", "webhook-id", "webhook-timestamp", "webhook-signature"}
 
 func (w *Webhook) validate(path string, problems *Problems) {
-	for _, name := range slices.Sorted(maps.Keys(w.Headers)) {
-		value := w.Headers[name]
-		at := path + ".headers[" + name + "]"
+	checkHeaders(path+".headers", w.Headers, problems)
+	if len(w.Secrets) > 2 {
+		problems.add(path+".secrets", "", "has %d entries; want at most two, the new one and the old one", len(w.Secrets))
+	}
+}
+
+// checkHeaders finds what is wrong with headers, a literal credential included.
+func checkHeaders(path string, headers map[string]Header, problems *Problems) {
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		value, at := headers[name], path+"["+name+"]"
 		switch {
 		case !headerName.MatchString(name):
 			problems.add(at, name, "is no name of a header")
@@ -94,9 +103,6 @@ func (w *Webhook) validate(path string, problems *Problems) {
 		case credential.MatchString(name) && !reference.MatchString(string(value)):
 			problems.add(at, "", "holds a credential; want a reference such as ${WEBHOOK_TOKEN} to a variable of the server's environment")
 		}
-	}
-	if len(w.Secrets) > 2 {
-		problems.add(path+".secrets", "", "has %d entries; want at most two, the new one and the old one", len(w.Secrets))
 	}
 }
 
