@@ -24,7 +24,8 @@ type Destination interface {
 
 	// Deliver hands over a batch. It is called again with the same batch after an error, and after a crash even when
 	// it had returned nil. Nil means delivered. A *verdict.SetUp error means that nothing can be delivered until somebody
-	// repairs something, a *verdict.Refused one that these records will never be taken; any other error means try again. Several batches may be delivered at once.
+	// repairs something, a *verdict.Refused one that these records will never be taken; any other error means try again.
+	// Several batches may be delivered at once.
 	Deliver(ctx context.Context, b *batch.Batch) error
 
 	// Close frees what the destination holds. No call follows.
