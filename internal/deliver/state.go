@@ -90,8 +90,12 @@ func (s *State) alsoCut(p record.Position) {
 	}
 }
 
-// boundary returns the first position after p at which a batch must end.
+// boundary returns the first position after p at which a batch must end. A segment may have begun before the floor, and under
+// a version that is over.
 func (s *State) boundary(p record.Position) (at record.Position, ok bool) {
+	if first := s.Versions[0].From; p.Before(first) {
+		return first, true
+	}
 	_, at, ok = s.version(p)
 	for _, c := range s.Cuts {
 		if p.Before(c) {

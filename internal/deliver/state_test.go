@@ -72,6 +72,14 @@ func TestStateIsReadForEver(t *testing.T) {
 	}
 }
 
+// The floor may pass the beginning of a segment whose version is over before the segment is left.
+func TestWhatBeganBeforeTheFirstVersionEndsThere(t *testing.T) {
+	s := State{Floor: at(10), Cuts: []record.Position{at(15)}, Versions: []Version{v(10, 2), v(20, 3)}}
+	if b, ok := s.boundary(at(5)); !ok || b != at(10) {
+		t.Errorf("boundary %v, %t", b, ok)
+	}
+}
+
 func TestVersionBeforeTheFirstPanics(t *testing.T) {
 	defer func() {
 		if fmt.Sprint(recover()) == "<nil>" {
