@@ -41,20 +41,27 @@ func newFlags(name, usage string) (*flag.FlagSet, *client) {
 	return flags, c
 }
 
-// parse reads flags that may stand before or after the one argument.
-func parse(flags *flag.FlagSet, args []string, argument string) (string, error) {
-	var given []string
+// parseAll reads flags, among which arguments may stand, and returns the arguments.
+func parseAll(flags *flag.FlagSet, args []string) (given []string, err error) {
 	for {
 		if err := flags.Parse(args); err == flag.ErrHelp {
 			os.Exit(0)
 		} else if err != nil {
-			return "", errUsage
+			return nil, errUsage
 		}
 		if flags.NArg() == 0 {
-			break
+			return given, nil
 		}
 		given = append(given, flags.Arg(0))
 		args = flags.Args()[1:]
+	}
+}
+
+// parse reads flags that may stand before or after the one argument.
+func parse(flags *flag.FlagSet, args []string, argument string) (string, error) {
+	given, err := parseAll(flags, args)
+	if err != nil {
+		return "", err
 	}
 	if len(given) != 1 {
 		fmt.Fprintf(flags.Output(), "firehose %s: want one %s, got %d\n", flags.Name(), argument, len(given))
@@ -109,9 +116,9 @@ func (c *client) lines(ctx context.Context, method, path string, query url.Value
 	}
 }
 
-// send sends a request and returns the body of its answer. It signs the request if there are credentials in the
-// environment.
-func (c *client) send(ctx context.Context, method, path string, query url.Values, content []byte) (io.ReadCloser, error) {
+// request makes a request. It brings the API key that FIREHOSE_API_KEY holds, or else is signed if there are credentials of
+// AWS in the environment.
+func (c *client) request(ctx context.Context, method, path string, query url.Values, content []byte) (*http.Request, error) {
 	if c.region != "" {
 		query.Set("region", c.region)
 	}
@@ -122,13 +129,24 @@ func (c *client) send(ctx context.Context, method, path string, query url.Values
 	if err != nil {
 		return nil, err
 	}
-	if key := os.Getenv("AWS_ACCESS_KEY_ID"); key != "" {
+	if key := os.Getenv("FIREHOSE_API_KEY"); key != "" {
+		r.Header.Set("Authorization", "Bearer "+key)
+	} else if key := os.Getenv("AWS_ACCESS_KEY_ID"); key != "" {
 		sum := sha256.Sum256(content)
 		who := aws.Credentials{AccessKeyID: key, SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"), SessionToken: os.Getenv("AWS_SESSION_TOKEN")}
 		err := v4.NewSigner().SignHTTP(ctx, who, r, hex.EncodeToString(sum[:]), "firehose", cmp.Or(c.region, "us-east-1"), time.Now())
 		if err != nil {
 			return nil, fmt.Errorf("sign the request: %w", err)
 		}
+	}
+	return r, nil
+}
+
+// send sends a request and returns the body of its answer.
+func (c *client) send(ctx context.Context, method, path string, query url.Values, content []byte) (io.ReadCloser, error) {
+	r, err := c.request(ctx, method, path, query, content)
+	if err != nil {
+		return nil, err
 	}
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {

@@ -26,6 +26,8 @@ func commands() []command {
 	return []command{
 		{"demo", "Show the whole way once: start, send a sample, deliver it to a folder, check that all is there.", runDemo},
 		{"serve", "Run the service.", runServe},
+		{"put", "Put the events of a file into a stream: firehose put NAME FILE.", runPut},
+		{"keys", "Make, list and revoke API keys: firehose keys create|list|revoke.", runKeys},
 		{"streams", "Make, compare and show streams by their documents: firehose streams apply FILE.", runStreams},
 		{"flush", "Deliver what a stream holds, now: firehose flush NAME.", runFlush},
 		{"errors", "Look at what could not be processed, and put it again: firehose errors NAME.", runErrors},

@@ -150,6 +150,10 @@ func TestEventsAreMadeOfTheDeclaredSources(t *testing.T) {
 	f("GET", "", "", `{"agent":"Mozilla/5.0 (X11; Linux x86_64"}`, "User-Agent: Mozilla/5.0 (X11; Linux x86_64€")
 	f("GET", "", "", `{"agent":"a�b"}`, "User-Agent: a\xffb")
 
+	d = open(t, "collector: {write_keys: [wk_shop_1], origins: ['*'], fields: {event: body.event | query.e, at: query.at | server.time}}\n")
+	f("GET", "&e=view&at=1", "", `{"at":"1","event":"view"}`)
+	f("POST", "&e=view", `{"event":"click"}`, `{"at":"2026-02-03T12:00:00.005Z","event":"click"}`)
+
 	d = open(t, "collector: {write_keys: [wk_shop_1], origins: ['*'], ignore_unknown: true, fields: {time: server.time, ip: client.address, event: body.event}}\n")
 	f("POST", "&utm=1", `{"event":{"any":"value"},"more":1}`, `{"event":{"any":"value"},"ip":"192.0.2.1","time":"2026-02-03T12:00:00.005Z"}`)
 }

@@ -89,14 +89,18 @@ func compile(s *stream.Stream) *collector {
 	c.origins, c.anywhere = compileOrigins(c.declared.Origins)
 	c.limits = newLimits(c.declared.Rate)
 	for _, name := range slices.Sorted(maps.Keys(c.declared.Fields)) {
-		source, key, _ := strings.Cut(c.declared.Fields[name], ".")
-		c.fields = append(c.fields, field{name: name, source: source, key: key, kind: c.declared.Type(name), required: slices.Contains(c.declared.Required, name)})
-		switch source {
-		case "query":
-			c.query[key] = true
-		case "body":
-			c.body[key] = true
+		f := field{name: name, kind: c.declared.Type(name), required: slices.Contains(c.declared.Required, name)}
+		for _, text := range c.declared.Sources(name) {
+			kind, key, _ := strings.Cut(text, ".")
+			f.from = append(f.from, source{kind, key})
+			switch kind {
+			case "query":
+				c.query[key] = true
+			case "body":
+				c.body[key] = true
+			}
 		}
+		c.fields = append(c.fields, f)
 	}
 	c.queryNames, c.bodyNames = inWords(c.query), inWords(c.body)
 	return c

@@ -19,10 +19,26 @@ import (
 // field is a field of an event, and where it comes from.
 type field struct {
 	name     string
-	source   string // query, body, header, client or server
-	key      string // in the source
-	kind     string // text, number, bool, object, list or any
+	from     []source // the first of them that is given counts
+	kind     string   // text, number, bool, object, list or any
 	required bool
+}
+
+// source is a place in a request.
+type source struct {
+	kind string // query, body, header, client or server
+	key  string
+}
+
+func (s source) String() string { return s.kind + "." + s.key }
+
+// sources says in words where a field comes from.
+func (f field) sources() string {
+	var words []string
+	for _, s := range f.from {
+		words = append(words, s.String())
+	}
+	return strings.Join(words, " or ")
 }
 
 // refused says that a request cannot become an event.
@@ -52,6 +68,16 @@ func parseQuery(r *http.Request) (map[string]string, error) {
 	return query, nil
 }
 
+// request is what an event is made of.
+type request struct {
+	*collector
+	*http.Request
+	query   map[string]string
+	members map[string]jsontext.Value // of the body
+	client  netip.Addr
+	now     time.Time
+}
+
 // event makes the event of a request.
 func (c *collector) event(w http.ResponseWriter, r *http.Request, query map[string]string, client netip.Addr, now time.Time) ([]byte, error) {
 	for name := range query {
@@ -59,25 +85,25 @@ func (c *collector) event(w http.ResponseWriter, r *http.Request, query map[stri
 			return nil, refused("unknown_parameter", "the query has a parameter that is not collected; allowed are %s", c.queryNames)
 		}
 	}
-	var members map[string]jsontext.Value
+	q := &request{c, r, query, nil, client, now}
 	if r.Method == http.MethodPost {
 		body, err := c.readBody(w, r)
 		if err != nil {
 			return nil, err
 		}
-		if members, err = c.readMembers(body); err != nil {
+		if q.members, err = c.readMembers(body); err != nil {
 			return nil, err
 		}
 	}
 	event := []byte{'{'}
 	for _, f := range c.fields {
-		value, err := c.value(f, r, query, members, client, now)
+		value, err := q.value(f)
 		if err != nil {
 			return nil, err
 		}
 		if value == nil {
 			if f.required {
-				return nil, refused("missing_field", "field %s is missing; it comes from %s.%s", f.name, f.source, f.key)
+				return nil, refused("missing_field", "field %s is missing; it comes from %s", f.name, f.sources())
 			}
 			continue
 		}
@@ -150,32 +176,44 @@ func (c *collector) readMembers(body []byte) (map[string]jsontext.Value, error) 
 }
 
 // value returns a field as JSON, or nil if the request does not have it.
-func (c *collector) value(f field, r *http.Request, query map[string]string, members map[string]jsontext.Value, client netip.Addr, now time.Time) ([]byte, error) {
-	switch f.source {
-	case "body":
-		return c.fromBody(f, members[f.key])
-	case "query":
-		text, given := query[f.key]
-		return c.fromText(f, text, given)
-	case "header":
-		return c.fromHeader(f, r.Header.Get(f.key))
-	case "client":
-		return c.fromText(f, client.String(), client.IsValid())
+func (q *request) value(f field) (value []byte, err error) {
+	for _, s := range f.from {
+		if value, err = q.from(f, s); value != nil || err != nil {
+			break
+		}
 	}
-	return c.fromText(f, now.UTC().Format("2006-01-02T15:04:05.000Z07:00"), true)
+	return value, err
+}
+
+func (q *request) from(f field, s source) ([]byte, error) {
+	switch s.kind {
+	case "body":
+		return q.fromBody(f, q.members[s.key])
+	case "query":
+		text, given := q.query[s.key]
+		if len(text) > int(q.declared.TextSize) {
+			return nil, q.tooLong(f)
+		}
+		return fromText(f, text, given)
+	case "header":
+		return q.fromHeader(f, q.Header.Get(s.key))
+	case "client":
+		return fromText(f, q.client.String(), q.client.IsValid())
+	}
+	return fromText(f, q.now.UTC().Format("2006-01-02T15:04:05.000Z07:00"), true)
 }
 
 // fromHeader is for what the page does not choose: a text that is too long is cut.
-func (c *collector) fromHeader(f field, text string) ([]byte, error) {
+func (q *request) fromHeader(f field, text string) ([]byte, error) {
 	text = strings.ToValidUTF8(text, "\uFFFD")
-	if most := int(c.declared.TextSize); len(text) > most {
+	if most := int(q.declared.TextSize); len(text) > most {
 		text = strings.ToValidUTF8(text[:most], "") // without the part of a character
 	}
-	return c.fromText(f, text, text != "")
+	return fromText(f, text, text != "")
 }
 
 // fromText makes JSON of what is no JSON.
-func (c *collector) fromText(f field, text string, given bool) ([]byte, error) {
+func fromText(f field, text string, given bool) ([]byte, error) {
 	if !given {
 		return nil, nil
 	}
@@ -192,9 +230,6 @@ func (c *collector) fromText(f field, text string, given bool) ([]byte, error) {
 		}
 		return []byte(text), nil
 	}
-	if f.source == "query" && len(text) > int(c.declared.TextSize) {
-		return nil, c.tooLong(f)
-	}
 	if !utf8.ValidString(text) {
 		return nil, refused("wrong_field", "field %s is not UTF-8", f.name)
 	}
@@ -205,15 +240,15 @@ func (c *collector) fromText(f field, text string, given bool) ([]byte, error) {
 var kinds = map[jsontext.Kind]string{'"': "text", '0': "number", 't': "bool", 'f': "bool", '{': "object", '[': "list"}
 
 // fromBody checks the type of a member. null counts as not given.
-func (c *collector) fromBody(f field, value jsontext.Value) ([]byte, error) {
+func (q *request) fromBody(f field, value jsontext.Value) ([]byte, error) {
 	kind := kinds[value.Kind()]
 	switch {
 	case value == nil || value.Kind() == 'n':
 		return nil, nil
 	case f.kind != "any" && f.kind != kind:
 		return nil, wrong(f)
-	case kind == "text" && len(value)-2 > int(c.declared.TextSize): // an escape counts as it is written
-		return nil, c.tooLong(f)
+	case kind == "text" && len(value)-2 > int(q.declared.TextSize): // an escape counts as it is written
+		return nil, q.tooLong(f)
 	}
 	if err := value.Compact(); err != nil {
 		return nil, wrong(f)
@@ -222,9 +257,9 @@ func (c *collector) fromBody(f field, value jsontext.Value) ([]byte, error) {
 }
 
 func wrong(f field) error {
-	return refused("wrong_field", "field %s, from %s.%s, is not of its type; want %s", f.name, f.source, f.key, f.kind)
+	return refused("wrong_field", "field %s, from %s, is not of its type; want %s", f.name, f.sources(), f.kind)
 }
 
 func (c *collector) tooLong(f field) error {
-	return refused("wrong_field", "field %s, from %s.%s, is longer than %d bytes", f.name, f.source, f.key, int64(c.declared.TextSize))
+	return refused("wrong_field", "field %s, from %s, is longer than %d bytes", f.name, f.sources(), int64(c.declared.TextSize))
 }

@@ -15,7 +15,7 @@ import (
 type Collector struct {
 	WriteKeys     []string          `key:"write_keys" required:"true" help:"Public keys, one of which a page sends as ?k=KEY or X-Write-Key; while they are rotated, the new one and the old ones."`
 	Origins       []string          `key:"origins" required:"true" help:"Where pages may be that send, such as https://shop.example.com, https://*.example.com, http://localhost:* or * for anywhere."`
-	Fields        map[string]string `key:"fields" required:"true" help:"Fields of the event, and where each comes from: query.NAME, body.NAME, header.NAME, client.address or server.time."`
+	Fields        map[string]string `key:"fields" required:"true" help:"Fields of the event, and where each comes from: query.NAME, body.NAME, header.NAME, client.address or server.time; or several with | between them, the first of which that is given counts."`
 	Types         map[string]string `key:"types" help:"Type of a field: text, number, bool, object, list or any; left out it is any for what comes from the body, and text for all else."`
 	Required      []string          `key:"required" help:"Fields without which an event is refused."`
 	IgnoreUnknown bool              `key:"ignore_unknown" default:"false" help:"Passes over query parameters and members of the body that no field comes from, instead of refusing the event."`
@@ -47,12 +47,26 @@ var notCollected = []string{"authorization", "proxy-authorization", "cookie", "x
 // WriteKeyParameter is the parameter of a query that holds the write key.
 const WriteKeyParameter = "k"
 
+// Sources returns where a field comes from: the first that is given counts.
+func (c *Collector) Sources(field string) []string {
+	sources := strings.Split(c.Fields[field], "|")
+	for i, s := range sources {
+		sources[i] = strings.TrimSpace(s)
+	}
+	return sources
+}
+
+// fromBody says whether a field comes from the body alone.
+func (c *Collector) fromBody(field string) bool {
+	return !slices.ContainsFunc(c.Sources(field), func(s string) bool { return !strings.HasPrefix(s, "body.") })
+}
+
 // Type returns the type of a field.
 func (c *Collector) Type(field string) string {
 	switch given := c.Types[field]; {
 	case given != "":
 		return given
-	case strings.HasPrefix(c.Fields[field], "body."):
+	case c.fromBody(field):
 		return "any"
 	}
 	return "text"
@@ -92,30 +106,29 @@ func (c *Collector) validate(problems *Problems) {
 }
 
 func (c *Collector) validateField(name, path string, problems *Problems) {
-	source := c.Fields[name]
 	if !collectorField.MatchString(name) {
 		problems.add(path, name, "is no name of a field; want 1 to 64 letters, digits, underscores and hyphens")
 	}
-	if !collectorSource.MatchString(source) {
-		problems.add(path, source, "is wrong; want query.NAME, body.NAME, header.NAME, client.address or server.time")
-		return
-	}
-	switch kind, key, _ := strings.Cut(source, "."); {
-	case kind == "query" && key == WriteKeyParameter:
-		problems.add(path, source, "is the write key; want another name")
-	case kind == "header" && slices.Contains(notCollected, strings.ToLower(key)):
-		problems.add(path, source, "holds a credential, which is not collected")
+	for _, source := range c.Sources(name) {
+		switch kind, key, _ := strings.Cut(source, "."); {
+		case !collectorSource.MatchString(source):
+			problems.add(path, source, "is wrong; want query.NAME, body.NAME, header.NAME, client.address or server.time")
+		case kind == "query" && key == WriteKeyParameter:
+			problems.add(path, source, "is the write key; want another name")
+		case kind == "header" && slices.Contains(notCollected, strings.ToLower(key)):
+			problems.add(path, source, "holds a credential, which is not collected")
+		}
 	}
 }
 
 func (c *Collector) validateType(name, path string, problems *Problems) {
-	source, known := c.Fields[name]
+	_, known := c.Fields[name]
 	switch kind := c.Types[name]; {
 	case !known:
 		problems.add(path, name, "is none of the fields")
 	case !slices.Contains(collectorTypes, kind):
 		problems.add(path, kind, "is wrong; want one of %s", strings.Join(collectorTypes, ", "))
-	case !strings.HasPrefix(source, "body.") && !slices.Contains(collectorTypes[:3], kind):
-		problems.add(path, kind, "is for what comes from the body; want one of %s", strings.Join(collectorTypes[:3], ", "))
+	case !c.fromBody(name) && !slices.Contains(collectorTypes[:3], kind):
+		problems.add(path, kind, "is for what comes from the body alone; want one of %s", strings.Join(collectorTypes[:3], ", "))
 	}
 }

@@ -19,6 +19,10 @@ func TestCollectorsAreRefusedByWhatIsWrongWithThem(t *testing.T) {
 	}
 	const good = "write_keys: [wk_shop_1], origins: ['*'], "
 	test(good + "fields: {page: query.u}")
+	test(good + "fields: {page: body.page | query.u}, types: {page: number}")
+	test(good+"fields: {page: body.page | url}, types: {page: object}",
+		`collector.fields[page]: "url": is wrong; want query.NAME, body.NAME, header.NAME, client.address or server.time`,
+		`collector.types[page]: "object": is for what comes from the body alone; want one of text, number, bool`)
 	test("write_keys: [short], origins: [shop.example.com, 'https://a.*.com', 'https://shop.example.com/'], fields: {}",
 		`collector.write_keys[0]: "short": is wrong; want 8 to 64 letters, digits, underscores and hyphens`,
 		`collector.origins[0]: "shop.example.com": is wrong; want an origin such as https://shop.example.com, https://*.example.com or http://localhost:*, or *`,
@@ -31,7 +35,7 @@ func TestCollectorsAreRefusedByWhatIsWrongWithThem(t *testing.T) {
 		`collector.fields[c]: "query.k": is the write key; want another name`,
 		`collector.fields[d]: "header.Cookie": holds a credential, which is not collected`)
 	test(good+"fields: {a: query.u, b: body.b}, types: {a: object, b: object, c: text}, required: [a, d]",
-		`collector.types[a]: "object": is for what comes from the body; want one of text, number, bool`,
+		`collector.types[a]: "object": is for what comes from the body alone; want one of text, number, bool`,
 		`collector.types[c]: "c": is none of the fields`,
 		`collector.required[1]: "d": is none of the fields`)
 	test(good+"fields: {a: body.a}, types: {a: string}", `collector.types[a]: "string": is wrong; want one of text, number, bool, object, list, any`)
