@@ -91,3 +91,35 @@ func TestStreamsAreAppliedComparedAndShown(t *testing.T) {
 		t.Errorf("%s is not in step (go test -update writes it); got:\n%s", golden, got)
 	}
 }
+
+func TestStreamsOfASignerAreInHisAccount(t *testing.T) {
+	world := newErrorsWorld(t, "file") // whose signer has the account 123456789012 and the stream clicks of Amazon's API
+	run := func(input string, args ...string) string {
+		t.Helper()
+		var out bytes.Buffer
+		if err := writeStreams(t.Context(), strings.NewReader(input), &out, append(args, "--url", world.url)); err != nil {
+			out.WriteString(err.Error())
+		}
+		return times.ReplaceAllString(out.String(), "TIME")
+	}
+	const document = "name: orders\ndestinations: [{type: s3, s3: {bucket: orders}}]\n"
+	if got, want := run(document, "apply", "-"), "orders: made, version 1, ACTIVE\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	got := run("", "list")
+	for _, want := range []string{"clicks  ACTIVE  1        aws ", "orders  ACTIVE  1        native "} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in\n%s", want, got)
+		}
+	}
+	if got, want := run(strings.Replace(document, "orders", "clicks", 1), "diff", "-"), "other_language"; !strings.Contains(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := run("", "get", "clicks"); !strings.Contains(got, "BucketARN") {
+		t.Errorf("got %q", got)
+	}
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "another")
+	if got := run("", "list"); !strings.Contains(got, "signature") {
+		t.Errorf("got %q", got)
+	}
+}

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
-	"slices"
 	"strings"
 
 	"firehose/internal/batch"
@@ -69,24 +67,6 @@ func (r References) secret(s Secret) (config.Secret, error) {
 		return "", fmt.Errorf("read secret: %w", err)
 	}
 	return config.Secret(strings.TrimRight(string(text), "\r\n")), nil
-}
-
-// headers resolves headers, sorted by name.
-func (r References) headers(given map[string]Header) (list []header, err error) {
-	for _, name := range slices.Sorted(maps.Keys(given)) {
-		value, failed := r.expand(string(given[name]))
-		if failed != nil {
-			err = errors.Join(err, fmt.Errorf("header %s: %w", name, failed))
-		}
-		list = append(list, header{name, value})
-	}
-	return list, err
-}
-
-// header is a resolved header.
-type header struct {
-	name  string
-	value config.Secret
 }
 
 // referring is a destination whose document refers to credentials. They are looked for when it is opened; where one is
