@@ -53,6 +53,7 @@ type Config struct {
 	Delete         Delete         `key:"delete"`
 	Processing     Processing     `key:"processing"`
 	Collector      Collector      `key:"collector"`
+	Outbound       Outbound       `key:"outbound"`
 	Lambda         Lambda         `key:"lambda"`
 	Catalog        Catalog        `key:"catalog"`
 	Glue           Glue           `key:"glue"`
@@ -134,6 +135,12 @@ type Processing struct {
 // Collector says how requests of web pages reach the service.
 type Collector struct {
 	TrustedProxies []string `key:"trusted_proxies" help:"Addresses or networks, such as 10.0.0.0/8, of proxies whose X-Forwarded-For says where a web page's request comes from; from all others the header counts for nothing."`
+}
+
+// Outbound says which addresses requests of the service may go to: those of webhooks, endpoints and tables that documents
+// name. Buckets, functions and keys are reached wherever the configuration says.
+type Outbound struct {
+	Allow []string `key:"allow" help:"Addresses or networks, such as 10.20.0.0/16, that webhooks, endpoints and tables of streams may have though they are not public. A service that listens on loopback alone permits loopback and private networks anyway; addresses of metadata services are permitted only here."`
 }
 
 // Lambda says how to reach functions.

@@ -54,6 +54,7 @@ func TestPrintedConfigurationLoadsAsTheSame(t *testing.T) {
 	c.Auth.Keys = []AuthKey{{AccessKey: "a", Account: "012345678901"}}
 	c.Streams = []Document{"name: a\n"}
 	c.Collector.TrustedProxies = []string{"10.0.0.0/8"}
+	c.Outbound.Allow = []string{"10.0.0.0/8"}
 	c.Store, c.Encryption.MasterKeyFile = c.ObjectStore(), c.MasterKeyFile()
 	var text bytes.Buffer
 	if err := c.Print(&text); err != nil {

@@ -52,6 +52,10 @@ func (c *Config) Validate() error {
 		_, ok := Network(text)
 		v.check(ok, fmt.Sprintf("collector.trusted_proxies[%d]", i), text, "an address or a network such as 10.0.0.0/8")
 	}
+	for i, text := range c.Outbound.Allow {
+		_, ok := Network(text)
+		v.check(ok, fmt.Sprintf("outbound.allow[%d]", i), text, "an address or a network such as 10.0.0.0/8")
+	}
 	return errors.Join(v.problems...)
 }
 
@@ -93,6 +97,12 @@ func (v *validation) listen(c *Config) {
 
 // loopback says whether only this machine can reach a host. Names other than localhost are not looked up: what they
 // mean may change.
+// Local says whether only this machine can reach the service.
+func (c Config) Local() bool {
+	host, _, err := net.SplitHostPort(c.Listen)
+	return err == nil && loopback(host)
+}
+
 func loopback(host string) bool {
 	if host == "localhost" {
 		return true

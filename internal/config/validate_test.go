@@ -75,6 +75,9 @@ func TestValidateTellsKeyValueAndWhatIsAllowed(t *testing.T) {
 	test(`collector.trusted_proxies[1]: "proxy" is wrong; want an address or a network such as 10.0.0.0/8`, func(c *Config) {
 		c.Collector.TrustedProxies = []string{"10.1.2.3", "proxy", "fd00::/8"}
 	})
+	test(`outbound.allow[1]: "inside" is wrong; want an address or a network such as 10.0.0.0/8`, func(c *Config) {
+		c.Outbound.Allow = []string{"10.1.2.3", "inside", "fd00::/8"}
+	})
 	test("", func(c *Config) { c.Encryption.MasterKey, c.KMS.Keys = key, map[string]Secret{arn: key} })
 	test(`kms.keys[`+arn+`]: "***" is wrong; want base64 of 32 bytes`, func(c *Config) { c.KMS.Keys = map[string]Secret{arn: "short"} })
 	test(`kms.keys[k]: "k" is wrong; want the ARN of a key or alias as its name`, func(c *Config) { c.KMS.Keys = map[string]Secret{"k": key} })

@@ -26,6 +26,7 @@ import (
 	"firehose/internal/log"
 	"firehose/internal/metric"
 	"firehose/internal/object"
+	"firehose/internal/outbound"
 	"firehose/internal/process/lambda"
 	"firehose/internal/record"
 	"firehose/internal/stream"
@@ -60,6 +61,7 @@ type Settings struct {
 	Objects     object.Store
 	Tables      convert.Tables    // of format conversion
 	Functions   *lambda.Functions // that transform records
+	HTTP        *outbound.Client  // sends requests to addresses that documents name
 	Partitions  int               // of a delivery that may be open at once
 	IDsDir      string            // folder of snapshots of event ids
 	IDsMax      int               // event ids that a stream remembers at most

@@ -35,7 +35,7 @@ func (c *Control) plan(s *stream.Stream, d stream.Delivery) (deliver.Plan, error
 			}
 		}
 	}
-	to, err := d.Destination.Open(destination.Env{Stream: s.Name, StreamID: s.ID, Delivery: d.ID, Objects: c.Objects, Tables: c.Tables})
+	to, err := d.Destination.Open(destination.Env{Stream: s.Name, StreamID: s.ID, Delivery: d.ID, Objects: c.Objects, Tables: c.Tables, HTTP: c.HTTP})
 	if err != nil {
 		return deliver.Plan{}, err
 	}

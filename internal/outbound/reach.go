@@ -60,3 +60,7 @@ func (c *Client) Connect(ctx context.Context, to *url.URL) (found Connection, er
 	found.TLS, found.Expires = tls.VersionName(state.Version), state.PeerCertificates[0].NotAfter
 	return found, nil
 }
+
+// Client returns the HTTP client beneath, for those who read answers themselves. It connects to the same addresses only, and
+// follows no redirects; its errors show whole URLs.
+func (c *Client) Client() *http.Client { return c.http }

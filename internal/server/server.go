@@ -158,6 +158,7 @@ func (s *Server) start(ctx context.Context) error {
 		Objects:     objects,
 		Tables:      tables,
 		Functions:   functions,
+		HTTP:        s.openOutbound(),
 		Partitions:  s.config.Processing.PartitionsMax,
 		IDsDir:      ids,
 		IDsMax:      int(s.config.Limits.EventIDs),
