@@ -61,6 +61,7 @@ func (d *Document) notBuilt() (problems Problems) {
 			problems.add(path, "", "is not built into this server yet; leave it out")
 		}
 	}
+	check(d.Source.MaxEventBytes != maxEventBytes, "source.max_event_bytes")
 	check(d.OrderKey != "", "order_key")
 	for i := range d.Destinations {
 		to, path := &d.Destinations[i], fmt.Sprintf("destinations[%d].", i)
@@ -79,6 +80,9 @@ func (d *Document) notBuilt() (problems Problems) {
 	}
 	return problems
 }
+
+// maxEventBytes is what every stream takes.
+const maxEventBytes = 1000 << 10
 
 // compressions are those of the S3 destination by their names here.
 var compressions = map[string]string{"none": "UNCOMPRESSED", "gzip": "GZIP", "snappy": "Snappy", "zip": "ZIP"}
