@@ -35,6 +35,9 @@ type observer struct {
 	convertBytes prometheus.Counter
 	partitions   prometheus.Gauge
 	extraction   prometheus.Counter
+	filtered     prometheus.Counter
+	unclear      prometheus.Counter
+	unmasked     prometheus.Counter
 }
 
 func (r *running) newObserver(d *delivery) *observer {
@@ -60,6 +63,9 @@ func (r *running) newObserver(d *delivery) *observer {
 		convertBytes: m.ConvertedBytes.WithLabelValues(labels...),
 		partitions:   m.PartitionsOpen.WithLabelValues(labels...),
 		extraction:   m.ExtractionSeconds.WithLabelValues(labels...),
+		filtered:     m.FilteredRecords.WithLabelValues(append(labels[:5:5], "filtered")...),
+		unclear:      m.FilteredRecords.WithLabelValues(append(labels[:5:5], "unclear")...),
+		unmasked:     m.UnmaskedValues.WithLabelValues(labels...),
 	}
 }
 
@@ -81,6 +87,18 @@ func (o *observer) Decompressed(ok bool, size int) {
 	o.r.c.Metrics.DecompressedRecords.WithLabelValues(append(o.labels[:5:5], result)...).Inc()
 	o.r.c.Metrics.DecompressedBytes.WithLabelValues(append(o.labels[:5:5], result)...).Add(float64(size))
 }
+
+// Filtered counts an event that the filter keeps from the destination.
+func (o *observer) Filtered(unclear bool) {
+	if unclear {
+		o.unclear.Inc()
+		return
+	}
+	o.filtered.Inc()
+}
+
+// Masked counts values that were hidden whole.
+func (o *observer) Masked(unparsed int) { o.unmasked.Add(float64(unparsed)) }
 
 // Converted counts records that were written in another format.
 func (o *observer) Converted(records int, size int64) {

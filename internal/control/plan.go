@@ -1,21 +1,25 @@
 package control
 
 import (
+	"context"
 	"fmt"
 
 	"firehose/internal/batch"
 	"firehose/internal/deliver"
 	"firehose/internal/destination"
 	"firehose/internal/jq"
+	"firehose/internal/process"
 	"firehose/internal/process/lambda"
 	"firehose/internal/stream"
+	"firehose/internal/task"
 )
 
 // plan opens what a delivery is declared to be. It reaches nothing yet.
 func (c *Control) plan(s *stream.Stream, d stream.Delivery) (deliver.Plan, error) {
 	plan := deliver.Plan{
-		Limits:  batch.Limits{Size: d.Buffer.Size, Interval: max(d.Buffer.Interval, c.IntervalMin), Count: d.Buffer.Count},
-		Process: d.Process,
+		Limits:   batch.Limits{Size: d.Buffer.Size, Interval: max(d.Buffer.Interval, c.IntervalMin), Count: d.Buffer.Count},
+		Process:  d.Process,
+		RetryFor: d.RetryFor,
 	}
 	if l := d.Process.Lambda; l != nil {
 		if err := c.Functions.Reachable(l.ARN); err != nil {
@@ -43,5 +47,44 @@ func (c *Control) plan(s *stream.Stream, d stream.Delivery) (deliver.Plan, error
 	if rejecter, ok := to.(destination.Rejecter); ok {
 		plan.Rejects = rejecter.Rejects()
 	}
+	if _, ok := to.(destination.Failer); ok {
+		plan.Rejects = true // what it will never take goes to the error output as it was put
+	}
+	if err := c.planEvents(&plan, s, d); err != nil {
+		to.Close()
+		return deliver.Plan{}, err
+	}
 	return plan, nil
+}
+
+// planEvents prepares what is done to events. Tables of the enrichment are kept fresh until the plan is not used any more.
+func (c *Control) planEvents(plan *deliver.Plan, s *stream.Stream, d stream.Delivery) (err error) {
+	if d.Process.Events == nil {
+		return nil
+	}
+	if plan.Events, err = process.Prepare(*d.Process.Events, c.surroundings()); err != nil {
+		return err
+	}
+	tables := plan.Events.Tables()
+	if tables == nil {
+		return nil
+	}
+	keeping := task.NewGroup(c.runs.Context())
+	keeping.Go("keep tables", func(ctx context.Context) error {
+		for try := 1; ctx.Err() == nil; try++ {
+			err := tables.Load(ctx)
+			if err == nil {
+				break
+			}
+			c.Logger.Error("A table of the enrichment cannot be loaded; events wait for it.", "stream", s.Name, "delivery", d.ID, "error", err)
+			wait(ctx, c.Retry.Pause(try, err))
+		}
+		tables.Run(ctx)
+		return nil
+	})
+	plan.Stop = func() {
+		keeping.Stop()
+		keeping.Wait()
+	}
+	return nil
 }

@@ -165,7 +165,7 @@ func (p *pipeline) observeCall(c *call) {
 			t.Failed++
 		default:
 			t.Records++
-			t.Bytes += int64(len(it.raw))
+			t.Bytes += it.bytes
 		}
 	}
 	p.d.Observer.Transformed(t, c.took)

@@ -118,7 +118,7 @@ func (d *Delivery) enforce(version int, worth func(keep int, free record.Positio
 	}
 	from, free, ok := d.recall(worth)
 	if !ok {
-		plan.Destination.Close()
+		plan.close()
 		return false, nil
 	}
 	err = d.change(func(s *State) bool {
@@ -128,7 +128,7 @@ func (d *Delivery) enforce(version int, worth func(keep int, free record.Positio
 	if err == nil {
 		d.adopt(version, plan)
 	} else {
-		plan.Destination.Close()
+		plan.close()
 	}
 	d.rewind(from) // also after an error: what was recalled must be cut again
 	return true, err
@@ -139,7 +139,7 @@ func (d *Delivery) adopt(version int, plan Plan) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if old, known := d.plans[version]; known {
-		plan.Destination.Close()
+		plan.close()
 		plan = old // batches in flight may use it
 	}
 	d.plans[version] = plan

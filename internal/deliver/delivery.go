@@ -41,11 +41,22 @@ type Plan struct {
 	Limits      batch.Limits
 	Destination destination.Destination
 
-	Process  process.Config // the zero value delivers records as they are
-	Function Function       // that Process.Lambda names; nil without
-	Keys     Keys           // of Process.Partition's query; nil without
-	Active   int            // partitions that may be open at once; 0 without dynamic partitioning
-	Rejects  bool           // the destination's encoder may refuse records
+	Process  process.Config    // the zero value delivers records as they are
+	Function Function          // that Process.Lambda names; nil without
+	Keys     Keys              // of Process.Partition's query; nil without
+	Active   int               // partitions that may be open at once; 0 without dynamic partitioning
+	Rejects  bool              // the destination or its encoder may refuse records
+	Events   *process.Prepared // of Process.Events; nil without
+	RetryFor time.Duration     // after which records of a destination that is a destination.Failer go to the error output; 0 for never
+	Stop     func()            // called when the plan is not used any more; nil for nothing
+}
+
+// close ends what the plan holds.
+func (p Plan) close() {
+	p.Destination.Close()
+	if p.Stop != nil {
+		p.Stop()
+	}
 }
 
 // processes says whether something is done to records between the log and the destination's encoder, or whether the
@@ -95,6 +106,12 @@ type Observer interface {
 
 	// Lost is called for records that the log can no longer give: their block is damaged.
 	Lost(records int)
+
+	// Filtered is called for an event that the filter keeps from the destination. Unclear says that it could not be judged.
+	Filtered(unclear bool)
+
+	// Masked is called for an event in which so many values were hidden whole, because their mask did not understand them.
+	Masked(unparsed int)
 
 	// Decompressed is called for each record, of so many bytes, that was to be decompressed.
 	Decompressed(ok bool, size int)
@@ -246,7 +263,7 @@ func (d *Delivery) Run(ctx, abort context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, plan := range d.plans {
-		plan.Destination.Close()
+		plan.close()
 	}
 	return err
 }
@@ -322,7 +339,7 @@ func (d *Delivery) Locate(p record.Position) (Place, error) {
 	if err != nil {
 		return place, nil // the version's document is gone; the batch is all that is known
 	}
-	defer plan.Destination.Close()
+	defer plan.close()
 	place.Name = name(plan.Destination, sent.Head)
 	return place, nil
 }

@@ -45,15 +45,18 @@ func (s storedFeed) run() (batch.Records, error) { return s.Next() }
 func (s storedFeed) note(index int) []byte       { return s.Note(index) }
 func (s storedFeed) close()                      {}
 
-// encoding is the making of one batch's body.
+// encoding is the making of the body of a part of a batch.
 type encoding struct {
-	d  *Delivery
-	f  *flight
-	to destination.Destination
+	d    *Delivery
+	f    *flight
+	part part
+	to   destination.Destination
 
+	head     batch.Head
 	body     *batch.Spool
 	rejected *batch.Spool  // error output of refused records; nil before the first
 	errors   batch.Encoder // of rejected
+	failure  string        // type of rejected
 	records  int
 	refused  int
 	bytes    int64  // of refused records, as they were put
@@ -66,37 +69,89 @@ func (e *encoding) close() {
 }
 
 func (e *encoding) run(ctx context.Context) error {
-	encoder, err := e.to.Encoder(ctx, e.f.Head, e.body)
-	if err != nil {
-		return err
-	}
-	rejecter, _ := encoder.(batch.Rejecter)
 	feed := e.d.feed(e.f)
 	defer feed.close()
-	for ctx.Err() == nil {
+	var encoder batch.Encoder
+	for before := 0; ctx.Err() == nil; {
 		run, err := feed.run()
 		if err == io.EOF {
-			return e.finish(encoder, rejecter != nil)
-		}
-		if err == nil {
-			err = encoder.Write(run)
-		}
-		if err == nil && rejecter != nil {
-			err = e.reject(ctx, rejecter.Rejected(), run, feed)
+			return e.finish(encoder)
 		}
 		if err != nil {
 			return err
 		}
-		e.records += len(run.Ends)
+		from, to := max(e.part.from-before, 0), min(e.part.to-before, len(run.Ends))
+		before += len(run.Ends)
+		if from >= to {
+			continue
+		}
+		if encoder == nil {
+			e.identify(feed.note(from))
+			if encoder, err = e.to.Encoder(ctx, e.head, e.body); err != nil {
+				return err
+			}
+		}
+		if err := e.take(ctx, encoder, slice(run, from, to), from, feed); err != nil {
+			return err
+		}
 	}
 	return context.Cause(ctx)
 }
 
-func (e *encoding) finish(encoder batch.Encoder, converts bool) error {
+// slice returns some of the records of a run.
+func slice(run batch.Records, from, to int) batch.Records {
+	if from > 0 {
+		run.Start = run.Ends[from-1]
+	}
+	run.Ends = run.Ends[from:to]
+	return run
+}
+
+// identify names the part by its number and its first record.
+func (e *encoding) identify(note []byte) {
+	if e.head.Part = e.part.number; e.part.from > 0 {
+		place, _, _ := parseNote(note, nil)
+		e.head.First, e.head.Sub = place.At, place.Sub
+	}
+}
+
+// take encodes records, whose notes begin at an index of the feed's run, or writes them to the error output.
+func (e *encoding) take(ctx context.Context, encoder batch.Encoder, run batch.Records, index int, feed feed) error {
+	e.records += len(run.Ends)
+	if e.part.failed != nil {
+		for i := range run.Ends {
+			if err := e.reject(ctx, *e.part.failed, run.Record(i), feed.note(index+i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := encoder.Write(run); err != nil {
+		return err
+	}
+	rejecter, ok := encoder.(batch.Rejecter)
+	if !ok {
+		return nil
+	}
+	for _, r := range rejecter.Rejected() {
+		if err := e.reject(ctx, r.Failure, run.Record(r.Index), feed.note(index+r.Index)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// converter is an encoder that writes rows.
+type converter interface{ Rows() int }
+
+func (e *encoding) finish(encoder batch.Encoder) error {
+	if encoder == nil {
+		return nil // the log has nothing of it any more
+	}
 	if err := encoder.Close(); err != nil {
 		return err
 	}
-	if converts {
+	if _, converts := encoder.(converter); converts {
 		e.d.Observer.Converted(e.records-e.refused, e.f.Bytes-e.bytes)
 	}
 	if e.errors == nil {
@@ -105,27 +160,25 @@ func (e *encoding) finish(encoder batch.Encoder, converts bool) error {
 	return e.errors.Close()
 }
 
-// reject writes records that the encoder refused to the error output.
-func (e *encoding) reject(ctx context.Context, refused []batch.Rejected, run batch.Records, feed feed) error {
-	for _, r := range refused {
-		if e.errors == nil {
-			head := e.f.Head
-			head.Failure = r.Failure.Type
-			e.rejected = e.d.Spools.New()
-			var err error
-			if e.errors, err = e.to.Encoder(ctx, head, e.rejected); err != nil {
-				return err
-			}
-		}
-		place, arrival, raw := parseNote(feed.note(r.Index), run.Record(r.Index))
-		line := erroroutput.Line{Failure: r.Failure, Arrival: arrival, Ended: time.Now(), Raw: raw, Sequence: sequence(place)}
-		e.line = line.Append(e.line[:0])
-		if err := e.errors.Write(batch.Records{Data: e.line, Ends: []int{len(e.line)}}); err != nil {
+// reject writes a record to the error output.
+func (e *encoding) reject(ctx context.Context, failure erroroutput.Failure, record, note []byte) error {
+	if e.errors == nil {
+		head := e.head
+		head.Failure = failure.Type
+		e.rejected, e.failure = e.d.Spools.New(), failure.Type
+		var err error
+		if e.errors, err = e.to.Encoder(ctx, head, e.rejected); err != nil {
 			return err
 		}
-		e.refused++
-		e.bytes += int64(len(raw))
-		e.d.Observer.Rejected(r.Failure, 1, int64(len(raw)))
 	}
+	place, arrival, raw := parseNote(note, record)
+	line := erroroutput.Line{Failure: failure, Arrival: arrival, Ended: time.Now(), Raw: raw, Sequence: sequence(place)}
+	e.line = line.Append(e.line[:0])
+	if err := e.errors.Write(batch.Records{Data: e.line, Ends: []int{len(e.line)}}); err != nil {
+		return err
+	}
+	e.refused++
+	e.bytes += int64(len(raw))
+	e.d.Observer.Rejected(failure, 1, int64(len(raw)))
 	return nil
 }

@@ -32,7 +32,7 @@ func (d *Delivery) enforceProcessed(version int, forFlights bool) (moved bool, e
 	free := d.freeProcessedLocked(low, from, alike)
 	if forFlights && !slices.ContainsFunc(d.flights, func(f *flight) bool { return f.Version != version && free.Before(from) && !f.First.Before(free) }) {
 		d.mu.Unlock()
-		plan.Destination.Close()
+		plan.close()
 		return false, nil
 	}
 	if moved = free.Before(from); moved {
@@ -56,7 +56,7 @@ func (d *Delivery) enforceProcessed(version int, forFlights bool) (moved bool, e
 	if err == nil {
 		d.adopt(version, plan)
 	} else {
-		plan.Destination.Close()
+		plan.close()
 	}
 	switch lines := d.cutting.lines; {
 	case moved:

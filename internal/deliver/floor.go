@@ -128,7 +128,7 @@ func (d *Delivery) dropPlansLocked() {
 			used = used || v.Version == version
 		}
 		if !used {
-			plan.Destination.Close()
+			plan.close()
 			delete(d.plans, version)
 		}
 	}

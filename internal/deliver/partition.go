@@ -13,6 +13,7 @@ type item struct {
 	time  time.Time         // log time of the record of the log that it came of
 	raw   []byte            // what an error output would show: the record as it was put, or its piece
 	data  []byte            // what processing has made of it so far
+	bytes int64             // of what was put
 	keys  map[string]string // partition keys that the function gave
 }
 
@@ -37,7 +38,7 @@ func (b *openBatch) first() Point { return Point{At: b.head.First, Sub: b.head.S
 
 // add counts a record that was put into the buffer.
 func (b *openBatch) add(it item, size int64) {
-	b.size, b.raw, b.count = b.size+size, b.raw+int64(len(it.raw)), b.count+1
+	b.size, b.raw, b.count = b.size+size, b.raw+it.bytes, b.count+1
 	b.end = Point{At: it.place.At, Sub: it.place.Sub + 1}
 	if b.listed != nil && b.count > 1 {
 		b.listed.add(it.place)

@@ -16,6 +16,7 @@ import (
 // failures are the kinds of error outputs that are batches of their own.
 var failures = []string{
 	erroroutput.Processing, erroroutput.Decompression, erroroutput.Extraction, erroroutput.Partitioning, erroroutput.Partitions,
+	erroroutput.Enrichment, erroroutput.Masking,
 }
 
 // pipeline brings records through the processors into open batches. It belongs to the cutting goroutine, and lives for
@@ -30,7 +31,8 @@ type pipeline struct {
 	plan     Plan
 	from     record.Position // where the segment begins
 	expander *process.Expander
-	calls    []*call // of the function, in order; the last may still be filled
+	steps    *process.Steps // for events; nil without
+	calls    []*call        // of the function, in order; the last may still be filled
 	stop     context.CancelFunc
 	ctx      context.Context // of calls
 	table    table
@@ -57,6 +59,9 @@ func (e *errBuffer) Unwrap() error { return e.err }
 // newPipeline begins a segment.
 func (d *Delivery) newPipeline(senders *task.Group, version Version, plan Plan, from record.Position) *pipeline {
 	p := &pipeline{d: d, senders: senders, version: version, plan: plan, from: from, expander: process.NewExpander(plan.Process), table: newTable()}
+	if plan.Events != nil {
+		p.steps = plan.Events.Steps()
+	}
 	p.ctx, p.stop = context.WithCancel(senders.Context())
 	return p
 }
@@ -71,7 +76,7 @@ func (p *pipeline) discard() {
 
 // take brings a record of the log on its way.
 func (p *pipeline) take(ctx context.Context, at record.Position, when time.Time, data []byte) error {
-	it := item{place: Point{At: at}, time: when, raw: data}
+	it := item{place: Point{At: at}, time: when, raw: data, bytes: int64(len(data))}
 	var refused error
 	failure := p.expander.Expand(data, func(piece []byte) {
 		if refused != nil {
@@ -79,7 +84,7 @@ func (p *pipeline) take(ctx context.Context, at record.Position, when time.Time,
 		}
 		it.data = piece
 		if p.plan.Process.Split != nil {
-			it.raw = piece
+			it.raw, it.bytes = piece, int64(len(piece))
 		}
 		refused = p.accept(ctx, it)
 		it.place.Sub++
@@ -88,13 +93,27 @@ func (p *pipeline) take(ctx context.Context, at record.Position, when time.Time,
 		p.d.Observer.Decompressed(failure == nil, len(data))
 	}
 	if failure != nil {
-		it.raw = data
+		it.raw, it.bytes = data, int64(len(data))
 		return p.fail(ctx, it, *failure)
 	}
 	return refused
 }
 
 func (p *pipeline) accept(ctx context.Context, it item) error {
+	if p.steps != nil {
+		if passed := p.steps.Judge(it.data); passed != process.Passes {
+			p.d.Observer.Filtered(passed == process.Unclear)
+			return nil
+		}
+		enriched, failure, err := p.steps.Enrich(it.data, it.time, time.Now())
+		if err != nil {
+			return fmt.Errorf("enrich an event: %w", err)
+		}
+		if failure != nil {
+			return p.fail(ctx, it, *failure)
+		}
+		it.data = enriched
+	}
 	if p.plan.Function != nil {
 		return p.enqueue(ctx, it)
 	}
@@ -106,6 +125,20 @@ func (p *pipeline) route(ctx context.Context, it item) error {
 	if err := p.closeDue(ctx, it.time, it.place); err != nil {
 		return err
 	}
+	size := int64(len(it.data))
+	if p.steps != nil {
+		masked, done, failure := p.steps.Mask(it.data)
+		if failure != nil {
+			return p.fail(ctx, it, *failure)
+		}
+		if done.Unparsed > 0 {
+			p.d.Observer.Masked(done.Unparsed)
+		}
+		it.data, it.raw = masked, masked // from here on nobody sees what was hidden
+		if size = int64(len(masked)); p.steps.Timed() {
+			size = it.bytes // the same in a replay
+		}
+	}
 	n := lane{}
 	if p.plan.Process.Partition != nil {
 		partition, failure := p.partition(ctx, it)
@@ -114,7 +147,7 @@ func (p *pipeline) route(ctx context.Context, it item) error {
 		}
 		n.Partition = partition
 	}
-	return p.put(ctx, n, it, int64(len(it.data)), it.data)
+	return p.put(ctx, n, it, size, it.data)
 }
 
 // partition returns the values of a record's partition keys.
@@ -146,11 +179,14 @@ func (p *pipeline) partition(ctx context.Context, it item) (string, *erroroutput
 
 // fail adds a record to the error output of its kind of failure.
 func (p *pipeline) fail(ctx context.Context, it item, failure erroroutput.Failure) error {
+	if p.steps != nil {
+		it.raw = p.steps.Shown(it.raw)
+	}
 	line := erroroutput.Line{Failure: failure, Arrival: it.time, Ended: time.Now(), Raw: it.raw, Sequence: sequence(it.place)}
 	p.line = line.Append(p.line[:0])
-	p.d.Observer.Rejected(failure, 1, int64(len(it.raw)))
+	p.d.Observer.Rejected(failure, 1, it.bytes)
 	// The size is that of the record: the line's may differ when the record fails again.
-	return p.put(ctx, lane{Failure: failure.Type}, it, int64(len(it.raw)), p.line)
+	return p.put(ctx, lane{Failure: failure.Type}, it, it.bytes, p.line)
 }
 
 // sequence is a point as digits, which rise as points do.

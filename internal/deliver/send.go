@@ -63,43 +63,103 @@ func (d *Delivery) sendLocked(senders *task.Group, f *flight) {
 	})
 }
 
-// deliver tries until the batch is delivered, or ctx ends.
+// deliver tries until the batch is delivered, or ctx ends. A batch that is refused is divided, to find the records that
+// are; they, and what was tried for too long, go to the error output.
 func (d *Delivery) deliver(ctx context.Context, f *flight, to destination.Destination) bool {
 	began := time.Now()
+	size := int64(0)
+	for parts := []part{{to: f.Records}}; len(parts) > 0; {
+		divided, delivered := d.deliverPart(ctx, f, parts[0], to, &size)
+		if !delivered && divided == nil {
+			return false
+		}
+		parts = append(divided, parts[1:]...)
+	}
+	d.Observer.Delivered(&f.Batch, size, time.Since(began))
+	return true
+}
+
+// deliverPart tries until a part of the batch is delivered, or ctx ends, or it is to be delivered in other parts.
+func (d *Delivery) deliverPart(ctx context.Context, f *flight, p part, to destination.Destination, size *int64) (divided []part, delivered bool) {
 	var made parcel // kept from try to try, unless the set-up is broken: that may take long, and its records are kept anyway
 	defer func() { made.close() }()
+	var first time.Time // of a failed try
 	for try := 1; ; try++ {
 		err := error(nil)
-		if !made.ready {
-			made, err = d.encode(ctx, f, to)
+		if sent := made.sent; !made.ready {
+			made, err = d.encode(ctx, f, p, to)
+			made.sent = sent
 		}
 		if err == nil {
 			err = d.tryParcel(ctx, f, &made, to)
 		}
 		if err == nil {
-			d.Observer.Delivered(&f.Batch, made.size, time.Since(began))
-			return true
+			*size += made.size
+			return nil, true
 		}
 		if ctx.Err() != nil {
-			return false
+			return nil, false
+		}
+		if first.IsZero() {
+			first = time.Now()
+		}
+		if divided := d.giveUp(f, p, to, err, try, first); divided != nil && !made.sent {
+			return divided, false
 		}
 		if verdict.AsSetUp(err) != nil {
 			made.close()
-			made = parcel{}
+			made.ready = false
 		}
 		d.failed(f, err, try)
 		if ended := d.pause(ctx, d.Retry.Pause(try, err)); ended {
-			return false
+			return nil, false
 		}
 	}
 }
 
-// parcel is what a destination's encoder made of a batch.
+// part is some of a batch's records: those from one index to before another.
+type part struct {
+	number   uint32 // as batch.Head has it
+	from, to int
+	failed   *erroroutput.Failure // they go to the error output; nil to deliver them
+}
+
+// giveUp returns in which parts a part is to be delivered after an error, or nil if it is to be tried again.
+func (d *Delivery) giveUp(f *flight, p part, to destination.Destination, err error, try int, first time.Time) []part {
+	failer, can := to.(destination.Failer)
+	if !can || f.stored == nil || p.failed != nil || f.Failure != "" {
+		return nil
+	}
+	d.mu.Lock()
+	budget := d.plans[f.Version].RetryFor
+	d.mu.Unlock()
+	refused := verdict.AsRefused(err)
+	late := budget > 0 && verdict.AsSetUp(err) == nil && time.Since(first) >= budget
+	switch {
+	case refused != nil && !refused.Final && p.to-p.from > 1:
+		middle := (p.from + p.to) / 2
+		return []part{{number: 2*p.number + 1, from: p.from, to: middle}, {number: 2*p.number + 2, from: middle, to: p.to}}
+	case refused != nil || late:
+		failure := failer.Failure(err)
+		failure.Attempts = try
+		d.Observer.Failed(err)
+		d.Logger.Warn("Records go to the error output, because the destination did not take them.",
+			"batch", f.First.String(), "records", p.to-p.from, "tries", try, "error", err)
+		p.failed = &failure
+		return []part{p}
+	}
+	return nil
+}
+
+// parcel is what a destination's encoder made of a part of a batch.
 type parcel struct {
 	ready    bool
+	head     batch.Head
 	body     *batch.Spool // nil if there is nothing in it, or when it is delivered
-	rejected *batch.Spool // the error output of records that the encoder refused; nil without any, or when it is delivered
+	rejected *batch.Spool // the error output of records that were refused; nil without any, or when it is delivered
+	failure  string       // its type
 	size     int64        // of the body
+	sent     bool         // the body is delivered
 }
 
 func (p *parcel) close() {
@@ -115,22 +175,27 @@ func (d *Delivery) tryParcel(ctx context.Context, f *flight, p *parcel, to desti
 		if *spool == nil {
 			return nil
 		}
-		sent := f.Batch
-		sent.Body = *spool
+		given := f.Batch
+		given.Head, given.Body = p.head, *spool
 		if failure != "" {
-			sent.Failure = failure
+			given.Failure = failure
 		}
-		if err := d.try(ctx, f, &sent, to); err != nil {
+		if err := d.try(ctx, f, &given, to); err != nil {
 			return err
 		}
+		p.sent = p.sent || failure == ""
 		closeSpool(*spool)
 		*spool = nil
 		return nil
 	}
+	if p.sent { // it was made again for the error output
+		closeSpool(p.body)
+		p.body = nil
+	}
 	if err := hand(&p.body, ""); err != nil {
 		return err
 	}
-	return hand(&p.rejected, erroroutput.Conversion)
+	return hand(&p.rejected, p.failure)
 }
 
 // try makes one try. While it lasts, and after an error that leaves it open, the batch may be in place.
@@ -211,28 +276,28 @@ func (d *Delivery) land(f *flight, delivered bool) {
 	d.floorMoved()
 }
 
-// encode encodes a batch's records. The parcel is empty if the log has none of them any more.
-func (d *Delivery) encode(ctx context.Context, f *flight, to destination.Destination) (parcel, error) {
+// encode encodes a part of a batch. The parcel is empty if the log has none of its records any more.
+func (d *Delivery) encode(ctx context.Context, f *flight, p part, to destination.Destination) (parcel, error) {
 	select {
 	case d.Encoders <- struct{}{}:
 		defer func() { <-d.Encoders }()
 	case <-ctx.Done():
 		return parcel{}, context.Cause(ctx)
 	}
-	e := encoding{d: d, f: f, to: to, body: d.Spools.New()}
+	e := encoding{d: d, f: f, part: p, to: to, head: f.Head, body: d.Spools.New()}
 	if err := e.run(ctx); err != nil {
 		e.close()
 		return parcel{}, fmt.Errorf("encode batch %v: %w", f.First, err)
 	}
-	if e.records < f.Records {
-		d.Observer.Lost(f.Records - e.records)
-		d.Logger.Error("Records of a batch can no longer be read from the log.", "batch", f.First.String(), "lost", f.Records-e.records)
+	if wanted := p.to - p.from; e.records < wanted {
+		d.Observer.Lost(wanted - e.records)
+		d.Logger.Error("Records of a batch can no longer be read from the log.", "batch", f.First.String(), "lost", wanted-e.records)
 	}
 	if e.records == e.refused {
 		closeSpool(e.body)
 		e.body = nil
 	}
-	return parcel{ready: true, body: e.body, rejected: e.rejected, size: sizeOf(e.body)}, nil
+	return parcel{ready: true, head: e.head, body: e.body, rejected: e.rejected, failure: e.failure, size: sizeOf(e.body)}, nil
 }
 
 func closeSpool(s *batch.Spool) {

@@ -297,6 +297,8 @@ func (b *bucket) put(given *batch.Batch, body []byte) error {
 // Delivered and the following make a world a deliver.Observer.
 func (w *world) Delivered(*batch.Batch, int64, time.Duration)   {}
 func (w *world) Failed(error)                                   {}
+func (w *world) Filtered(bool)                                  {}
+func (w *world) Masked(int)                                     {}
 func (w *world) Decompressed(bool, int)                         {}
 func (w *world) Transformed(deliver.Transformed, time.Duration) {}
 func (w *world) Rejected(erroroutput.Failure, int, int64)       {}

@@ -21,6 +21,7 @@ const (
 	HTTPEndpoint  = "http-endpoint-failed"       // refused by an endpoint of Amazon's HTTP protocol, or not taken in time
 	Webhook       = "webhook-failed"             // refused by a webhook, or not taken in time
 	Enrichment    = "enrichment-failed"          // of an event: it is no JSON object, or a table has no row for it
+	Masking       = "masking-failed"             // of an event that cannot be read, so that nothing of it may be shown
 	Format        = "event-format-failed"        // of an event that the batch's format cannot hold
 )
 

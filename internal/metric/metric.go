@@ -37,6 +37,8 @@ type Metrics struct {
 	ConvertedBytes      *prometheus.CounterVec
 	PartitionsOpen      *prometheus.GaugeVec
 	ExtractionSeconds   *prometheus.CounterVec
+	FilteredRecords     *prometheus.CounterVec // delivery's, and result
+	UnmaskedValues      *prometheus.CounterVec
 	ErrorOutputRecords  *prometheus.CounterVec // delivery's, and type and code
 	ErrorOutputBytes    *prometheus.CounterVec
 
@@ -109,6 +111,8 @@ func New(registry prometheus.Registerer) *Metrics {
 		ConvertedBytes:      counters("converted_bytes_total", "Bytes of these records as they were put (SucceedConversion.Bytes).", deliveryLabels...),
 		PartitionsOpen:      partitions,
 		ExtractionSeconds:   counters("extraction_seconds_total", "Time that queries for partition keys took (JQProcessing.Duration).", deliveryLabels...),
+		FilteredRecords:     counters("filtered_records_total", "Events that a filter kept from a destination, by result: filtered, unclear (they could not be judged).", and("result")...),
+		UnmaskedValues:      counters("mask_unparsed_total", "Values that were hidden whole, because they were not what their mask expects.", deliveryLabels...),
 		ErrorOutputRecords:  counters("error_output_records_total", "Records that went to an error output, by its type and the code of the failure.", and("type", "code")...),
 		ErrorOutputBytes:    counters("error_output_bytes_total", "Bytes of these records as they were put.", and("type", "code")...),
 
@@ -129,7 +133,7 @@ func (m *Metrics) ForgetStream(account, region, name string) {
 	for _, v := range []*prometheus.CounterVec{m.IncomingRecords, m.IncomingBytes, m.IncomingRequests, m.ThrottledRecords, m.RedrivenRecords,
 		m.DeliveryRecords, m.DeliveryBytes, m.DeliveryObjBytes, m.DeliverySuccess, m.DeliveryFailures, m.LostRecords,
 		m.ProcessingRecords, m.ProcessingBytes, m.DecompressedRecords, m.DecompressedBytes, m.ConvertedRecords, m.ConvertedBytes,
-		m.ExtractionSeconds, m.ErrorOutputRecords, m.ErrorOutputBytes} {
+		m.ExtractionSeconds, m.FilteredRecords, m.UnmaskedValues, m.ErrorOutputRecords, m.ErrorOutputBytes} {
 		v.DeletePartialMatch(labels)
 	}
 	m.ProcessingSeconds.DeletePartialMatch(labels)

@@ -1,8 +1,8 @@
 // Package process is what is done to a record between the log and its destination, in a fixed order: decompression,
-// extraction of log messages, splitting, the function, the partition key.
+// extraction of log messages, splitting, filter and enrichment of events, the function, masks, the partition key.
 //
-// Config declares all of it. Expander does what comes before the function, for one record at a time: it knows nothing of
-// batches, of other records or of time, so that a replay makes the same pieces. The function is called by package
+// Config declares all of it. Expander takes records apart, and Steps does what is done to events, both for one record at a
+// time: they know nothing of batches or of other records, so that a replay makes the same pieces. The function is called by package
 // process/lambda; whoever delivers puts the parts together and writes what failed to the error output.
 package process
 
@@ -13,6 +13,7 @@ type Config struct {
 	Decompress bool       // records are GZIP of CloudWatch Logs' envelopes
 	Messages   bool       // of an envelope, only the messages are kept; needs Decompress
 	Split      *Split     // nil: a record stays one record
+	Events     *Events    // nil: records are any bytes
 	Lambda     *Lambda    // nil: no function
 	Partition  *Partition // nil: one open batch for all records
 }
