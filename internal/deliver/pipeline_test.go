@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"firehose/internal/batch"
@@ -18,6 +19,7 @@ func newProcessingRig(t *testing.T, limits batch.Limits, p processing, test func
 		r.die()
 		r.set(func(w *world) { w.plans[0].process, w.saves = p, nil })
 		r.start()
+		synctest.Wait()
 		test(r)
 	})
 }
