@@ -111,7 +111,8 @@ func (w *idWindow) put(ctx context.Context, r *running, events [][]byte) (Events
 	if len(fresh) > 0 {
 		w.busy.RLock()
 		defer w.busy.RUnlock()
-		result.Receipt, err = r.put(ctx, fresh)
+		// A client that goes away must not leave open whether its events are stored: their ids would be free again.
+		result.Receipt, err = r.put(context.WithoutCancel(ctx), fresh)
 	}
 	result.Stored = result.Receipt.Accepted
 	durable := 0
