@@ -51,7 +51,7 @@ var floors = [][]string{
 	// what survives a restart besides the log
 	{"internal/state"},
 	// what keeps that which runs equal to that which is declared
-	{"internal/control"},
+	{"internal/control", "internal/preview"},
 	// the product's own language of streams
 	{"internal/native"},
 	// the doors

@@ -29,6 +29,8 @@ func commands() []command {
 		{"put", "Put the events of a file into a stream: firehose put NAME FILE.", runPut},
 		{"keys", "Make, list and revoke API keys: firehose keys create|list|revoke.", runKeys},
 		{"streams", "Make, compare and show streams by their documents: firehose streams apply FILE.", runStreams},
+		{"test", "Try the destinations of a document before it is applied: firehose test FILE.", runTest},
+		{"ping", "Send an event to a stream's destinations and show every stage: firehose ping NAME.", runPing},
 		{"flush", "Deliver what a stream holds, now: firehose flush NAME.", runFlush},
 		{"errors", "Look at what could not be processed, and put it again: firehose errors NAME.", runErrors},
 		{"record", "Say where a record stands: firehose record ID.", runRecord},

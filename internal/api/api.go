@@ -8,6 +8,10 @@
 //	GET, PUT, DELETE /v1/streams/{name}   shows, makes or changes, deletes a stream, as a document (package native)
 //	GET /v1/streams/{name}/versions[/{n}] lists the versions of its document, shows one
 //
+//	POST /v1/destinations:test            tries a destination that is not saved, step by step
+//	POST /v1/streams/{name}:ping          sends a sample event to a stream's destinations and shows every stage
+//	POST /v1/preview                      shows the same for a document that is not saved, and sends nothing
+//
 //	POST /v1/streams/{name}/events        puts events
 //	GET  /v1/keys, POST /v1/keys          lists API keys, makes one
 //	DELETE /v1/keys/{id}                  revokes one
@@ -63,6 +67,7 @@ type Options struct {
 	Account  string       // of what nobody in particular asks for, 12 digits
 	Region   string       // the same
 	Declared Declared     // streams as documents; nil for none of their paths
+	Trials   Trials       // what destinations are tried with; nil for none of these paths
 	Logger   *slog.Logger
 }
 
@@ -85,6 +90,9 @@ func (d *Door) Register(mux *http.ServeMux) {
 	mux.HandleFunc("DELETE /v1/keys/{id}", d.revokeKey)
 	if d.Declared != nil {
 		d.registerStreams(mux)
+	}
+	if d.Trials != nil {
+		d.registerTrials(mux)
 	}
 	mux.HandleFunc("GET /v1/streams/{name}/errors", d.listErrors)
 	mux.HandleFunc("GET /v1/streams/{name}/errors/{key...}", d.showErrors)
@@ -115,8 +123,14 @@ func (d *Door) act(w http.ResponseWriter, r *http.Request) {
 		d.flush(w, r, name)
 	case "redrive":
 		d.redrive(w, r, name)
+	case "ping":
+		if d.Trials != nil {
+			d.ping(w, r, name)
+			return
+		}
+		fallthrough
 	default:
-		d.answer(w, nil, &failure{http.StatusNotFound, "unknown_action", "the path is /v1/streams/NAME:flush or /v1/streams/NAME:redrive"})
+		d.answer(w, nil, &failure{http.StatusNotFound, "unknown_action", "the path is /v1/streams/NAME:flush, /v1/streams/NAME:redrive or /v1/streams/NAME:ping"})
 	}
 }
 

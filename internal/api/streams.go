@@ -205,6 +205,15 @@ func readDocument(r *http.Request, name string) (*native.Document, error) {
 	if err != nil {
 		return nil, &failure{http.StatusBadRequest, "bad_body", "the body cannot be read: " + err.Error()}
 	}
+	form, err := formOf(r, body)
+	if err != nil {
+		return nil, err
+	}
+	return native.WithName(body, form, name)
+}
+
+// formOf says in which form a request's document is written.
+func formOf(r *http.Request, body []byte) (native.Form, error) {
 	form := native.Guess(body)
 	if given := r.Header.Get("Content-Type"); given != "" {
 		switch kind, _, _ := mime.ParseMediaType(given); {
@@ -213,10 +222,10 @@ func readDocument(r *http.Request, name string) (*native.Document, error) {
 		case strings.HasSuffix(kind, "json"):
 			form = native.JSON
 		case kind != "text/plain" && kind != "application/x-www-form-urlencoded" && kind != "application/octet-stream": // what clients say who know nothing
-			return nil, &failure{http.StatusUnsupportedMediaType, "unsupported_body", fmt.Sprintf("the body is %s: want application/json or application/yaml", kind)}
+			return form, &failure{http.StatusUnsupportedMediaType, "unsupported_body", fmt.Sprintf("the body is %s: want application/json or application/yaml", kind)}
 		}
 	}
-	return native.WithName(body, form, name)
+	return form, nil
 }
 
 // conditions reads under which conditions a document is put.
