@@ -106,6 +106,7 @@ func (n *node) removeSnapshots() {
 // A client that goes away while its events are being stored must find them known when it sends them again.
 func TestAClientThatGoesAwayLeavesNoIdFree(t *testing.T) {
 	newEventNode(t, 1000, func(n *node) {
+		n.wantEvents(n.Context(), "a", "+")
 		gone, cancel := context.WithCancel(n.Context())
 		cancel()
 		all := strings.Fields("a b c d e f g h i j k l m n o p q r s t")
