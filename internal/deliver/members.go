@@ -6,8 +6,8 @@ import (
 	"firehose/internal/record"
 )
 
-// members lists the points of a batch behind its first one. A function need not decide the same of a record when it is
-// asked again, so where one is called, it does not follow from a span's ends which records between them it holds. To take
+// members lists the points of a batch behind its first one. A function, or a table that enriches events, need not decide
+// the same of a record when it is asked again, so where there is one, it does not follow from a span's ends which records between them it holds. To take
 // for delivered what is not would lose it.
 //
 // The list is a sequence of steps from point to point. A step's lowest two bits say its kind, the others its length.

@@ -215,7 +215,7 @@ func (p *pipeline) put(ctx context.Context, n lane, it item, size int64, data []
 		}
 		b = &openBatch{lane: n, buffer: d.Spools.NewBuffer(), head: batch.Head{First: it.place.At, Sub: it.place.Sub,
 			Partition: n.Partition, Failure: n.Failure, Time: it.time, Version: p.version.Version}}
-		if p.plan.Function != nil {
+		if p.plan.Function != nil || p.steps != nil { // the tables of an enrichment change
 			b.listed = new(members)
 			b.listed.start(it.place)
 		}

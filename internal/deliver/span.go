@@ -33,7 +33,7 @@ type Span struct {
 	End   Point `json:"end"`   // behind its last record
 	Until Point `json:"until"` // where it was closed: at or after its end
 
-	Members []byte `json:"members,omitempty"` // which points it holds behind the first, where a function is called; else all of its lane up to the end
+	Members []byte `json:"members,omitempty"` // which points it holds behind the first, where a function or a table decides; else all of its lane up to the end
 }
 
 // behind returns the first position at or after p.
