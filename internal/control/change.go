@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"time"
 
 	"firehose/internal/stream"
 )
@@ -134,6 +135,12 @@ func (r *running) reconfigure(ctx context.Context) error {
 			}
 			continue
 		}
+		if d.paused() || declared.Paused {
+			if err := r.pauseOrResume(ctx, d, declared, s.Version); err != nil {
+				return err
+			}
+			continue
+		}
 		if d.Status().Version == s.Version {
 			continue
 		}
@@ -144,6 +151,29 @@ func (r *running) reconfigure(ctx context.Context) error {
 	}
 	return nil
 }
+
+// pauseOrResume brings a delivery that is paused, or is to be, to where its declaration says. What it keeps meanwhile is
+// delivered as it was declared when it was paused.
+func (r *running) pauseOrResume(ctx context.Context, d *delivery, declared stream.Delivery, version int) error {
+	if d.paused() == declared.Paused {
+		return nil
+	}
+	r.logger.Info("A delivery is paused or goes on.", "delivery", d.id, "paused", declared.Paused)
+	d.stop()
+	patience := time.AfterFunc(pauseMax, d.abort)
+	defer patience.Stop()
+	<-d.ended
+	r.mu.Lock()
+	delete(r.deliveries, d.id)
+	r.mu.Unlock()
+	if err := r.startDelivery(ctx, declared, version); err != nil {
+		return fmt.Errorf("start delivery %s: %w", declared.ID, err)
+	}
+	return nil
+}
+
+// pauseMax is how long a delivery that is paused may finish what it is sending.
+const pauseMax = 5 * time.Second
 
 // forgetVersions drops the documents that no replay can need, but for the latest.
 func (r *running) forgetVersions(s *stream.Stream) {

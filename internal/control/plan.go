@@ -7,6 +7,7 @@ import (
 	"firehose/internal/batch"
 	"firehose/internal/deliver"
 	"firehose/internal/destination"
+	"firehose/internal/eventkey"
 	"firehose/internal/jq"
 	"firehose/internal/process"
 	"firehose/internal/process/lambda"
@@ -29,6 +30,13 @@ func (c *Control) plan(s *stream.Stream, d stream.Delivery) (deliver.Plan, error
 	}
 	if p := d.Process.Partition; p != nil {
 		plan.Active = c.Partitions
+		if p.Naming != nil {
+			template, err := eventkey.Compile(*p.Naming)
+			if err != nil {
+				return deliver.Plan{}, fmt.Errorf("compile the names of objects: %w", err)
+			}
+			plan.Keys = fields{template}
+		}
 		if p.Query != "" {
 			query, err := jq.Compile(p.Query)
 			if err != nil {
@@ -55,6 +63,13 @@ func (c *Control) plan(s *stream.Stream, d stream.Delivery) (deliver.Plan, error
 		return deliver.Plan{}, err
 	}
 	return plan, nil
+}
+
+// fields are the fields of an event that name its object.
+type fields struct{ *eventkey.Template }
+
+func (f fields) Values(_ context.Context, event []byte, dst []string) ([]string, error) {
+	return f.Template.Values(dst, event)
 }
 
 // planEvents prepares what is done to events. Tables of the enrichment are kept fresh until the plan is not used any more.

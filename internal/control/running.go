@@ -59,6 +59,8 @@ type delivery struct {
 	ended    chan struct{}
 }
 
+func (d *delivery) paused() bool { return d.declared.Load().Paused }
+
 // target is where the version in force delivers to, for people.
 func (d *delivery) target() string { return d.declared.Load().Destination.Target() }
 
@@ -230,6 +232,15 @@ func (r *running) startDelivery(ctx context.Context, spec stream.Delivery, versi
 	if err != nil {
 		return err
 	}
+	if spec.Paused { // the log keeps what it has not delivered
+		d.Delivery.Close()
+		d.stop, d.abort = func() {}, func() {}
+		close(d.ended)
+		r.mu.Lock()
+		r.deliveries[spec.ID] = d
+		r.mu.Unlock()
+		return nil
+	}
 	running, stop := context.WithCancel(r.c.runs.Context())
 	aborting, abort := context.WithCancel(r.c.abort)
 	d.stop, d.abort = stop, abort
@@ -320,7 +331,7 @@ func (r *running) put(ctx context.Context, records [][]byte) (ingest.Receipt, er
 
 // flush has all deliveries deliver what is acknowledged.
 func (r *running) flush(ctx context.Context) error {
-	flushing := r.delivering()
+	flushing := slices.DeleteFunc(r.delivering(), (*delivery).paused)
 	errs := make(chan error, len(flushing))
 	for _, d := range flushing {
 		go func() { errs <- d.Flush(ctx) }() // waited for below

@@ -268,6 +268,16 @@ func (d *Delivery) Run(ctx, abort context.Context) error {
 	return err
 }
 
+// Close gives back what a delivery holds that was not run and never will be. Its Status stays as it is.
+func (d *Delivery) Close() {
+	d.cutting.reader.Close()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, plan := range d.plans {
+		plan.close()
+	}
+}
+
 // Status is where a delivery stands.
 type Status struct {
 	Floor    record.Position

@@ -8,6 +8,9 @@ import (
 	"firehose/internal/destination"
 	"firehose/internal/destination/httpendpoint"
 	"firehose/internal/destination/s3"
+	"firehose/internal/destination/webhook"
+	"firehose/internal/eventbody"
+	"firehose/internal/eventkey"
 	"firehose/internal/process"
 	"firehose/internal/stream"
 )
@@ -30,7 +33,7 @@ func (r References) Compile(key stream.Key, stored []byte) (stream.Spec, error) 
 // Check finds what only those can find who carry the document out, and the parts of the language that nothing carries out yet.
 // The error is Problems.
 func (d *Document) Check() error {
-	_, err := d.spec(stream.Key{}, References{})
+	_, err := d.spec(stream.Key{}, anything)
 	return err
 }
 
@@ -41,12 +44,18 @@ func (d *Document) spec(key stream.Key, r References) (stream.Spec, error) {
 	for i := range d.Destinations {
 		to, path := &d.Destinations[i], fmt.Sprintf("destinations[%d]", i)
 		config := to.open(path, key, r, &problems)
-		spec.Deliveries = append(spec.Deliveries, stream.Delivery{
+		delivery := stream.Delivery{
 			ID:          to.ID,
-			Process:     process.Config{Lambda: to.Function.compile()},
+			Paused:      to.Paused,
+			Process:     process.Config{Lambda: to.Function.compile(), Partition: to.partition()},
 			Buffer:      to.buffer(),
 			Destination: config,
-		})
+		}
+		var err error
+		if delivery.Process.Events, err = to.events(d.Metadata, r); err != nil {
+			return stream.Spec{}, fmt.Errorf("%s: %w", path, err)
+		}
+		spec.Deliveries = append(spec.Deliveries, delivery)
 	}
 	if problems != nil {
 		return stream.Spec{}, problems
@@ -62,21 +71,11 @@ func (d *Document) notBuilt() (problems Problems) {
 		}
 	}
 	check(d.Source.MaxEventBytes != maxEventBytes, "source.max_event_bytes")
-	check(d.OrderKey != "", "order_key")
 	for i := range d.Destinations {
 		to, path := &d.Destinations[i], fmt.Sprintf("destinations[%d].", i)
-		check(to.Paused, path+"paused")
-		check(to.Filter != nil, path+"filter")
-		check(to.Enrich != nil, path+"enrich")
-		check(to.Mask != nil, path+"mask")
-		check(to.Webhook != nil, path+"webhook")
-		check(to.Format.Metadata, path+"format.metadata")
-		check(to.S3 != nil && to.S3.File != "", path+"s3.file")
 		check(to.S3 != nil && to.Errors != nil && to.Errors.Bucket != to.S3.Bucket, path+"errors.bucket")
-		if f := to.Format; to.S3 != nil {
-			check(f.Type != "ndjson" && f.Type != "raw", path+"format.type")
-			check(compressions[f.Compression] == "", path+"format.compression")
-		}
+		check(to.S3 != nil && to.Format.Type == "raw" && (to.S3.File != "" || len(to.keyFields()) > 0 || compressions[to.Format.Compression] == ""),
+			path+"format.type raw with a file pattern, fields of events in the key, or this compression")
 	}
 	return problems
 }
@@ -92,6 +91,8 @@ func (d *Destination) open(path string, key stream.Key, r References, problems *
 	switch {
 	case d.S3 != nil:
 		return d.bucket(path, problems)
+	case d.Webhook != nil:
+		return d.hook(r)
 	case d.HTTPEndpoint != nil:
 		return d.endpoint(key, r)
 	}
@@ -99,6 +100,17 @@ func (d *Destination) open(path string, key stream.Key, r References, problems *
 }
 
 func (d *Destination) bucket(path string, problems *Problems) s3.Config {
+	if d.special() {
+		return s3.Config{
+			Bucket:      d.S3.Bucket,
+			ErrorPrefix: prefix(d.Errors.Key, errorFields),
+			Events:      &s3.Events{Body: d.body(), Naming: d.naming()},
+			Compression: "UNCOMPRESSED",
+			Extension:   d.S3.Extension,
+			TimeZone:    d.S3.TimeZone,
+			KMSKey:      d.S3.KMSKey,
+		}
+	}
 	if err := checkPrefixes(d.S3.Key, d.Errors.Key); err != nil {
 		problems.add(path+".s3.key", d.S3.Key, "is wrong: %s", err)
 	}
@@ -112,6 +124,86 @@ func (d *Destination) bucket(path string, problems *Problems) s3.Config {
 		TimeZone:    d.S3.TimeZone,
 		KMSKey:      d.S3.KMSKey,
 	}
+}
+
+// special says whether objects are made by a format of events, and named by eventkey. Lines of JSON under a key of times alone
+// need neither, and are not even read.
+func (d *Destination) special() bool {
+	f := d.Format
+	return d.S3 != nil && f.Type != "raw" && (f.Type != "ndjson" || f.Metadata || compressions[f.Compression] == "" || d.S3.File != "" || !timesOnly(d.S3.Key))
+}
+
+// naming is the key and the file of an S3 destination in the language of eventkey.
+func (d *Destination) naming() eventkey.Config {
+	return eventkey.Config{Folder: d.S3.Key, File: d.S3.File, Zone: d.S3.TimeZone}
+}
+
+// keyFields are the fields of events that name objects.
+func (d *Destination) keyFields() []string {
+	if d.S3 == nil {
+		return nil
+	}
+	template, err := eventkey.Compile(d.naming())
+	if err != nil {
+		return nil // which validate has said
+	}
+	return template.Fields()
+}
+
+// partition has batches cut by the fields that name objects.
+func (d *Destination) partition() *process.Partition {
+	if !d.special() || len(d.keyFields()) == 0 {
+		return nil
+	}
+	naming := d.naming()
+	return &process.Partition{Naming: &naming}
+}
+
+// body is the format of batches of events.
+func (d *Destination) body() eventbody.Config {
+	c := eventbody.Config{Format: eventbody.Format(d.Format.Type), Compression: eventbody.Compression(d.Format.Compression), Metadata: d.Format.Metadata}
+	for _, path := range d.Format.Columns {
+		c.CSV.Columns = append(c.CSV.Columns, eventbody.Column{Path: path})
+	}
+	return c
+}
+
+// events is what is done to a destination's events; nil for nothing.
+func (d *Destination) events(metadata map[string]any, r References) (*process.Events, error) {
+	if d.Filter == nil && d.Enrich == nil && d.Mask == nil {
+		return nil, nil
+	}
+	e := &process.Events{Filter: d.Filter.compile()}
+	var err error
+	if e.Enrich, err = d.Enrich.compile(metadata, r); err != nil {
+		return nil, err
+	}
+	e.Masks, e.Key, err = d.Mask.compile(r)
+	return e, err
+}
+
+func (d *Destination) hook(r References) destination.Config {
+	w := d.Webhook
+	body := d.body()
+	c := webhook.Config{URL: w.URL, Method: w.Method, Format: &body, AllowHTTP: true, Timeout: w.Timeout, Errors: d.errorOutput()}
+	return referring{c, func() (destination.Config, error) {
+		c := c
+		for _, name := range slices.Sorted(maps.Keys(w.Headers)) {
+			value, err := r.expand(string(w.Headers[name]))
+			if err != nil {
+				return nil, fmt.Errorf("header %s: %w", name, err)
+			}
+			c.Headers = append(c.Headers, webhook.Header{Name: name, Value: value})
+		}
+		for _, secret := range w.Secrets {
+			value, err := r.secret(secret)
+			if err != nil {
+				return nil, fmt.Errorf("secret: %w", err)
+			}
+			c.Secrets = append(c.Secrets, value)
+		}
+		return c, nil
+	}}
 }
 
 // errorOutput is where the error outputs of a destination go that keeps none itself.

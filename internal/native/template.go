@@ -47,6 +47,11 @@ func checkTemplate(path, template string, fields map[string]string, problems *Pr
 	}
 }
 
+// timesOnly says whether a key is known to objectkey, too.
+func timesOnly(template string) bool {
+	return !slices.ContainsFunc(templateField.FindAllStringSubmatch(template, -1), func(found []string) bool { return keyFields[found[1]] == "" })
+}
+
 // templateHas says whether a template has a field.
 func templateHas(template, name string) bool {
 	return slices.ContainsFunc(templateField.FindAllStringSubmatch(template, -1), func(found []string) bool { return found[1] == name })

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"firehose/internal/eventkey"
 	"firehose/internal/objectkey"
 )
 
@@ -64,7 +65,14 @@ func (d *Destination) validate(path string, problems *Problems) {
 }
 
 func (s *S3) validate(path string, problems *Problems) {
-	checkTemplate(path+".key", s.Key, keyFields, problems)
+	if _, err := eventkey.Compile(eventkey.Config{Folder: s.Key}); err != nil {
+		problems.add(path+".key", s.Key, "is wrong: %s", err)
+	} else if _, err := eventkey.Compile(eventkey.Config{Folder: s.Key, File: s.File}); err != nil {
+		problems.add(path+".file", s.File, "is wrong: %s", err)
+	}
+	if strings.Contains(s.Key, "!{") {
+		problems.add(path+".key", s.Key, "has an expression of Amazon's prefixes; a field is written as {{year}}")
+	}
 	if _, err := objectkey.ParseZone(s.TimeZone); err != nil {
 		problems.add(path+".time_zone", s.TimeZone, "is wrong; want a name such as UTC or Europe/Berlin")
 	}

@@ -6,7 +6,11 @@
 // process/lambda; whoever delivers puts the parts together and writes what failed to the error output.
 package process
 
-import "time"
+import (
+	"time"
+
+	"firehose/internal/eventkey"
+)
 
 // Config is what a delivery does to its records. The zero value does nothing.
 type Config struct {
@@ -37,8 +41,9 @@ type Lambda struct {
 
 // Partition says which partition a record belongs to.
 type Partition struct {
-	Query      string   // jq text whose result's members are keys; empty for none
-	QueryKeys  []string // in the order of the prefix
-	LambdaKeys []string // that the function's answer holds, in the order of the prefix
-	ActiveMax  int      // partitions open at once
+	Query      string           // jq text whose result's members are keys; empty for none
+	QueryKeys  []string         // in the order of the prefix
+	LambdaKeys []string         // that the function's answer holds, in the order of the prefix
+	Naming     *eventkey.Config // whose fields are the keys, in place of all these; nil for none
+	ActiveMax  int              // partitions open at once
 }

@@ -24,6 +24,7 @@ type Idempotency struct {
 type Delivery struct {
 	ID          string             // names the delivery within its stream and is part of object names; never reused for another
 	Process     process.Config     // what is done to records first
+	Paused      bool               // it keeps what comes, and delivers nothing
 	Buffer      Buffer             // when a batch is full, of what processing made
 	Destination destination.Config // where batches go
 	Logging     Logging            // where diagnostics go besides the server's log

@@ -2,6 +2,7 @@ package s3
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -12,9 +13,12 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
+	"firehose/internal/batch"
 	"firehose/internal/destination"
+	"firehose/internal/eventbody"
 	"firehose/internal/object"
 	"firehose/internal/objectkey"
 	"firehose/internal/outbound"
@@ -29,6 +33,11 @@ const deleteTime = 10 * time.Second
 // Plain is the destination with uncompressed objects.
 func (c Config) Plain() destination.Config {
 	c.Compression = "UNCOMPRESSED"
+	if c.Events != nil {
+		events := *c.Events
+		events.Body.Compression = eventbody.None
+		c.Events = &events
+	}
 	return c
 }
 
@@ -167,7 +176,13 @@ func (c Config) testKey(env destination.Env, purpose string, at time.Time, exten
 	var id [6]byte
 	rand.Read(id[:]) // never fails
 	b := to.(*bucket)
-	folder := b.prefix.Evaluate(objectkey.Values{Time: at, Seed: id[:]})
+	folder := ""
+	if b.events != nil {
+		key := b.events.key(env, batch.Head{Time: at}, extension)
+		folder = key[:strings.LastIndexByte(key, '/')+1]
+	} else {
+		folder = b.prefix.Evaluate(objectkey.Values{Time: at, Seed: id[:]})
+	}
 	return folder + "firehose-" + purpose + at.Format("-2006-01-02-15-04-05-") + hex.EncodeToString(id[:]) + extension, nil
 }
 
@@ -183,10 +198,14 @@ func (c Config) Send(ctx context.Context, env destination.Env, event []byte) (st
 		return "", err
 	}
 	b := to.(*bucket)
-	key, err := c.testKey(env, "ping", at, b.extension(one.Head))
+	extension := b.extension(one.Head)
+	if b.events != nil {
+		extension = cmp.Or(c.Extension, b.events.body.FileExtension())
+	}
+	key, err := c.testKey(env, "ping", at, extension)
 	if err != nil {
 		return "", err
 	}
 	return "s3://" + c.Bucket + "/" + key, c.advise(env.Objects.Put(ctx, object.Object{Bucket: c.Bucket, Key: key, Body: one.Body, Size: one.Body.Size(),
-		ContentType: contentType, ContentEncoding: b.compression.ContentEncoding(), KMSKey: c.KMSKey}))
+		ContentType: contentType, ContentEncoding: b.contentEncoding(one.Head), KMSKey: c.KMSKey}))
 }

@@ -9,9 +9,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"firehose/internal/destination"
 	"firehose/internal/destination/destinationtest"
+	"firehose/internal/eventbody"
+	"firehose/internal/eventkey"
 	"firehose/internal/object"
 	"firehose/internal/object/folder"
 	objects3 "firehose/internal/object/s3"
@@ -129,6 +132,42 @@ func TestCheckOfAFolder(t *testing.T) {
 	entries, err := os.ReadDir(filepath.Join(dir, "buckets/leads/x"))
 	if err != nil || len(entries) != 0 {
 		t.Errorf("left %v, %v", entries, err)
+	}
+}
+
+func TestEventsAreTriedAndSentAsTheyAreDelivered(t *testing.T) {
+	fake := fakes3.Start("leads")
+	defer fake.Close()
+	var put []string
+	fake.SetRule(func(r fakes3.Request) fakes3.Fault {
+		if r.Op == "PutObject" {
+			put = append(put, r.Key)
+		}
+		return fakes3.Fault{}
+	})
+	c := Config{Bucket: "leads", ErrorPrefix: "e/!{firehose:error-output-type}/", Compression: "UNCOMPRESSED", Events: &Events{
+		Body: eventbody.Config{Format: eventbody.JSONArray, Compression: eventbody.Gzip}, Naming: eventkey.Config{Key: "a/{{year}}/"}}}
+	e := env(storeAt(t, fake.URL))
+	if failed := destination.Try(t.Context(), c, e, func(destination.Step) {}); failed != "" {
+		t.Errorf("%s failed", failed)
+	}
+	address, err := c.Send(t.Context(), e, []byte(`{"id":1}`))
+	if err != nil || !strings.HasSuffix(address, ".json.gz") {
+		t.Errorf("sent to %s, %v", address, err)
+	}
+	if len(put) != 2 || !strings.HasPrefix(put[0], "a/20") || !strings.HasPrefix(put[1], "a/20") || !strings.Contains(put[1], "/firehose-ping-") {
+		t.Errorf("put %q", put)
+	}
+	plain, err := c.Plain().Open(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, err := destination.SampleBatch(t.Context(), plain, time.Now(), []byte(`{"id":1}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := io.ReadAll(io.NewSectionReader(one.Body, 0, one.Body.Size())); err != nil || strings.TrimSpace(string(text)) != `[{"id":1}]` {
+		t.Errorf("shown as %q, %v", text, err)
 	}
 }
 

@@ -23,6 +23,7 @@ type bucket struct {
 	prefix      *objectkey.Template // of data
 	failed      *objectkey.Template // of error outputs
 	options     objectkey.Options
+	events      *events // nil for records of any kind
 }
 
 // Open makes the destination. The error of a prefix or time zone is the Amazon service's message for it.
@@ -35,14 +36,20 @@ func (c Config) Open(env destination.Env) (destination.Destination, error) {
 	if b.prefix, b.failed, err = objectkey.Compile(c.Prefix, c.ErrorPrefix, b.options); err != nil {
 		return nil, err
 	}
+	if b.events, err = c.Events.open(env); err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
-// Rejects says whether records may be refused: those that do not fit the table.
-func (b *bucket) Rejects() bool { return b.Conversion != nil }
+// Rejects says whether records may be refused: those that do not fit the table or the format.
+func (b *bucket) Rejects() bool { return b.Conversion != nil || b.events != nil }
 
 // Encoder begins the body of an object: a file in the other format, or the records, one after the other, compressed.
 func (b *bucket) Encoder(ctx context.Context, head batch.Head, w io.Writer) (batch.Encoder, error) {
+	if b.events != nil && head.Failure == "" {
+		return b.events.body.Encoder(head, w)
+	}
 	if b.Conversion != nil && head.Failure == "" {
 		return b.Conversion.Encoder(ctx, b.env.Tables, w)
 	}
@@ -93,9 +100,16 @@ func (b *bucket) Deliver(ctx context.Context, batch *batch.Batch) error {
 		Body:            batch.Body,
 		Size:            batch.Body.Size(),
 		ContentType:     contentType,
-		ContentEncoding: b.compression.ContentEncoding(),
+		ContentEncoding: b.contentEncoding(batch.Head),
 		KMSKey:          b.KMSKey,
 	})
+}
+
+func (b *bucket) contentEncoding(head batch.Head) string {
+	if b.events != nil && head.Failure == "" {
+		return b.events.body.ContentEncoding()
+	}
+	return b.compression.ContentEncoding()
 }
 
 // Name returns the URL of a batch's object.
@@ -107,6 +121,9 @@ func (b *bucket) Close() error { return nil }
 // key returns the key of a batch's object. It follows from the batch alone, never from chance or the clock, so that a
 // replay overwrites (invariant 3).
 func (b *bucket) key(head batch.Head) string {
+	if b.events != nil && head.Failure == "" {
+		return b.events.key(b.env, head, b.Extension)
+	}
 	unique := b.unique(head, "object")
 	values := objectkey.Values{Time: head.Time, Seed: unique[:], ErrorType: head.Failure}
 	template := b.failed

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"firehose/internal/destination"
+	"firehose/internal/eventbody"
 	"firehose/internal/outbound"
 	"firehose/internal/verdict"
 )
@@ -25,6 +26,11 @@ const testEvent = `{"event_id":"firehose-test","event_type":"firehose.test","tes
 
 // Plain is the webhook with uncompressed bodies.
 func (c Config) Plain() destination.Config {
+	if c.Format != nil {
+		format := *c.Format
+		format.Compression = eventbody.None
+		c.Format = &format
+	}
 	if p, ok := c.Body.(interface{ Plain() Body }); ok {
 		c.Body = p.Plain()
 	}
@@ -34,6 +40,11 @@ func (c Config) Plain() destination.Config {
 // Check sends one signed request with a test event. A webhook that takes CloudEvents is asked for its permission before, as
 // their specification of webhooks has it.
 func (c Config) Check(ctx context.Context, env destination.Env, check *destination.Check) {
+	if c.Format != nil {
+		if body, err := destination.OpenEventBody(*c.Format, env); err == nil { // otherwise it cannot be opened either
+			c.Body = body
+		}
+	}
 	client := env.HTTP
 	if client == nil {
 		client = outbound.New(outbound.Options{})

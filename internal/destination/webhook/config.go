@@ -34,6 +34,7 @@ import (
 	"firehose/internal/batch"
 	"firehose/internal/config"
 	"firehose/internal/destination"
+	"firehose/internal/eventbody"
 )
 
 // Body is the format of the bodies of requests.
@@ -49,12 +50,13 @@ type Body interface {
 // Config is a webhook.
 type Config struct {
 	URL       string
-	Method    string          // POST, PUT or PATCH; empty for POST
-	Headers   []Header        // of each request, beside those of the body and of the signature
-	Body      Body            // format of the body
-	Secrets   []config.Secret // that sign; base64, with or without whsec_ before it; none for no signature
-	AllowHTTP bool            // permit a URL without TLS
-	Timeout   time.Duration   // of one try; 0 for 30 seconds
+	Method    string            // POST, PUT or PATCH; empty for POST
+	Headers   []Header          // of each request, beside those of the body and of the signature
+	Format    *eventbody.Config // format of the body; nil for Body
+	Body      Body              // format of the body, where it is another
+	Secrets   []config.Secret   // that sign; base64, with or without whsec_ before it; none for no signature
+	AllowHTTP bool              // permit a URL without TLS
+	Timeout   time.Duration     // of one try; 0 for 30 seconds
 
 	Errors destination.Config // where error outputs go; nil for nowhere
 }
@@ -103,7 +105,7 @@ func (c Config) Validate() error {
 		return fmt.Errorf("the webhook's URL must begin with https://, not %s://", u.Scheme)
 	case !slices.Contains([]string{"", http.MethodPost, http.MethodPut, http.MethodPatch}, c.Method):
 		return fmt.Errorf("the webhook's method must be POST, PUT or PATCH, not %q", c.Method)
-	case c.Body == nil:
+	case c.Body == nil && c.Format == nil:
 		return errors.New("the webhook has no format")
 	}
 	for _, h := range c.Headers {

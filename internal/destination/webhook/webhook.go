@@ -34,6 +34,13 @@ type hook struct {
 
 // Open makes the destination.
 func (c Config) Open(env destination.Env) (destination.Destination, error) {
+	if c.Format != nil {
+		body, err := destination.OpenEventBody(*c.Format, env)
+		if err != nil {
+			return nil, fmt.Errorf("format: %w", err)
+		}
+		c.Body = body
+	}
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
