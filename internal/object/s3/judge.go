@@ -29,6 +29,7 @@ var faults = map[string]fault{
 	"InvalidPayer":                 {"S3.InvalidPayer", false, "Ask the bucket's owner: all access to it is disabled."},
 	"MethodNotAllowed":             {"S3.MethodNotAllowed", false, "Point the S3 endpoint to a server that accepts objects."},
 	"InvalidAccessKeyId":           {"S3.AccessDenied", false, "Give this server an access key that exists."},
+	"XAdminUserNotFound":           {"S3.AccessDenied", false, "Give this server an access key that exists."}, // of versitygw
 	"SignatureDoesNotMatch":        {"S3.AccessDenied", false, "Correct the secret key of this server's credentials."},
 	"ExpiredToken":                 {"S3.AccessDenied", false, "Renew this server's credentials: the session has expired."},
 	"InvalidToken":                 {"S3.AccessDenied", false, "Renew this server's credentials: the session token is not valid."},

@@ -47,7 +47,7 @@ func (s *Store) Get(ctx context.Context, bucket, key string) (io.ReadCloser, err
 // judgeRead judges an error of a reading request, whose permissions are others.
 func judgeRead(err error) error {
 	code := errorCode(err)
-	if code == "NoSuchKey" || statusOf(err) == http.StatusNotFound && code != "NoSuchBucket" {
+	if _, known := faults[code]; code == "NoSuchKey" || statusOf(err) == http.StatusNotFound && !known {
 		return fmt.Errorf("%w: %w", object.ErrNotFound, err)
 	}
 	judged := judge(err)
