@@ -146,7 +146,7 @@ func TestEventsAreTriedAndSentAsTheyAreDelivered(t *testing.T) {
 		return fakes3.Fault{}
 	})
 	c := Config{Bucket: "leads", ErrorPrefix: "e/!{firehose:error-output-type}/", Compression: "UNCOMPRESSED", Events: &Events{
-		Body: eventbody.Config{Format: eventbody.JSONArray, Compression: eventbody.Gzip}, Naming: eventkey.Config{Key: "a/{{year}}/"}}}
+		Body: eventbody.Config{Format: eventbody.JSONArray, Compression: eventbody.Gzip}, Naming: eventkey.Config{Folder: "a/{{year}}/"}}}
 	e := env(storeAt(t, fake.URL))
 	if failed := destination.Try(t.Context(), c, e, func(destination.Step) {}); failed != "" {
 		t.Errorf("%s failed", failed)
@@ -166,7 +166,7 @@ func TestEventsAreTriedAndSentAsTheyAreDelivered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text, err := io.ReadAll(io.NewSectionReader(one.Body, 0, one.Body.Size())); err != nil || strings.TrimSpace(string(text)) != `[{"id":1}]` {
+	if text, err := io.ReadAll(io.NewSectionReader(one.Body, 0, one.Body.Size())); err != nil || string(text) != "[\n{\"id\":1}\n]\n" {
 		t.Errorf("shown as %q, %v", text, err)
 	}
 }
