@@ -28,13 +28,14 @@ type processing struct {
 	parts    int  // partitions; 0 for no partitioning
 	active   int  // of them at once; 0 for no limit
 	rejects  bool // the encoder refuses some
+	refuses  bool // the destination refuses some
 
 	keys deliver.Keys                                  // in place of those of parts
 	call func(ctx context.Context, text string) string // in place of function; "" for a failure
 }
 
 func randomProcessing(r *rand.Rand, packed bool) processing {
-	p := processing{split: r.IntN(3) == 0, function: r.IntN(3) == 0, rejects: r.IntN(3) == 0}
+	p := processing{split: r.IntN(3) == 0, function: r.IntN(3) == 0, rejects: r.IntN(3) == 0, refuses: r.IntN(4) == 0}
 	p.unpack = packed && (p.split || r.IntN(4) > 0) // what is packed cannot be split
 	if r.IntN(2) == 0 {
 		p.parts, p.active = []int{1 + r.IntN(8), 50}[r.IntN(2)], []int{0, 0, 1, 3, 20}[r.IntN(5)]
@@ -43,7 +44,7 @@ func randomProcessing(r *rand.Rand, packed bool) processing {
 }
 
 func (p processing) apply(w *world, plan deliver.Plan) deliver.Plan {
-	plan.Rejects, plan.Active = p.rejects, p.active
+	plan.Rejects, plan.Active = p.rejects || p.refuses, p.active
 	plan.Process.Decompress, plan.Process.Messages = p.unpack, p.unpack
 	if p.split {
 		plan.Process.Split = &process.Split{Delimiter: "\n"}
@@ -179,6 +180,21 @@ func (f function) Call(ctx context.Context, records []lambda.Record) ([]lambda.R
 		}
 	}
 	return results, nil
+}
+
+// poisonous says whether a body holds a line that the destination refuses.
+func poisonous(body []byte) bool {
+	for line := range bytes.Lines(body) {
+		if n, ok := number(line); ok && n%29 == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Failure makes a bucket a deliver.Failer.
+func (b *bucket) Failure(error) erroroutput.Failure {
+	return erroroutput.Failure{Type: erroroutput.Webhook, Code: "Webhook.Refused"}
 }
 
 // originals writes the records that an error output holds.

@@ -166,7 +166,7 @@ func (w *world) open(version int) (deliver.Plan, error) {
 		return deliver.Plan{}, fmt.Errorf("no version %d", version)
 	}
 	p := w.plans[version-1]
-	return p.process.apply(w, deliver.Plan{Limits: p.limits, Destination: &bucket{world: w, number: p.bucket, rejects: p.process.rejects}}), nil
+	return p.process.apply(w, deliver.Plan{Limits: p.limits, Destination: &bucket{world: w, number: p.bucket, rejects: p.process.rejects, refuses: p.process.refuses}}), nil
 }
 
 // bucket is a destination that keeps bodies as they are.
@@ -174,12 +174,16 @@ type bucket struct {
 	world   *world
 	number  int
 	rejects bool
+	refuses bool
 }
 
 func (b *bucket) Close() error { return nil }
 
 func (b *bucket) Name(head batch.Head) string {
 	name := fmt.Sprintf("%d/v%d/%v", b.number, head.Version, head.First)
+	if head.Part > 0 {
+		name += fmt.Sprintf("p%d", head.Part)
+	}
 	if head.Sub > 0 || head.Partition != "" || head.Failure != "" {
 		name += fmt.Sprintf(".%d/%s%s", head.Sub, head.Partition, head.Failure)
 	}
@@ -225,6 +229,9 @@ func (b *bucket) Deliver(ctx context.Context, given *batch.Batch) error {
 		return err
 	}
 	w := b.world
+	if b.refuses && given.Failure == "" && poisonous(body) {
+		return &verdict.Refused{Code: "Refused", Err: errors.New("a line is poisonous")}
+	}
 	w.mu.Lock()
 	if w.danger() {
 		w.mu.Unlock()

@@ -43,7 +43,7 @@ func Prepare(e Events, s Surroundings) (*Prepared, error) {
 		}
 	}
 	if e.Enrich != nil {
-		p.timed = e.Enrich.Processing
+		p.timed = e.Enrich.Processing || len(e.Enrich.Lookups) > 0
 		if p.enricher, err = enrich.Compile(*e.Enrich, enrich.Options{Client: s.Client}); err != nil {
 			return nil, fmt.Errorf("enrich: %w", err)
 		}
@@ -59,7 +59,7 @@ func Prepare(e Events, s Surroundings) (*Prepared, error) {
 // Tables returns the enrichment whose tables are to be loaded and kept fresh, or nil.
 func (p *Prepared) Tables() *enrich.Enricher { return p.enricher }
 
-// Timed says whether events get a different length by when they are processed, so that their own is what counts.
+// Timed says whether events may get another length when they are processed again, so that their own is what counts.
 func (p *Prepared) Timed() bool { return p.timed }
 
 // Filter returns the compiled filter, or nil.
