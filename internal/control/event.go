@@ -60,6 +60,8 @@ type windows struct {
 	building sync.Mutex
 	version  int // of the document that window follows from; 0 for none
 	window   *idWindow
+	begun    *idWindow // one whose rebuilding was cut off, as by a client that did not wait for it; nil for none
+	next     uint64    // block with which that goes on
 }
 
 // id returns the digest of an event's id, or false if it has none.
@@ -155,25 +157,35 @@ func (r *running) window(ctx context.Context) (*idWindow, error) {
 		}
 		return r.ids.window, nil
 	}
-	w := &idWindow{of: dedupe.New(spec.Idempotency.Window, r.c.IDsMax), declared: *spec.Idempotency,
-		path: jsonscan.Compile(jsonscan.Dotted(spec.Idempotency.Field)), name: s.ID[:]}
 	began := time.Now()
+	w := r.ids.begun
+	if w == nil || w.declared != *spec.Idempotency {
+		w = r.beginWindow(*spec.Idempotency, s.ID[:])
+	}
+	if err := r.rebuild(ctx, w); err != nil {
+		return nil, fmt.Errorf("rebuild the window of event ids: %w", err)
+	}
+	r.logger.Info("The window of event ids is rebuilt.", "ids", w.of.Len(), "took", time.Since(began).Round(time.Millisecond).String())
+	r.ids.version, r.ids.window, r.ids.begun = s.Version, w, nil
+	return w, nil
+}
+
+// beginWindow makes a window of the last snapshot.
+func (r *running) beginWindow(declared stream.Idempotency, name []byte) *idWindow {
+	w := &idWindow{of: dedupe.New(declared.Window, r.c.IDsMax), declared: declared,
+		path: jsonscan.Compile(jsonscan.Dotted(declared.Field)), name: name}
 	from, err := r.loadIDs(w)
 	if err != nil {
 		r.logger.Warn("The snapshot of event ids cannot be read; the log is read instead.", "error", err)
 	}
-	if err := r.rebuild(ctx, w, from); err != nil {
-		return nil, fmt.Errorf("rebuild the window of event ids: %w", err)
-	}
-	r.logger.Info("The window of event ids is rebuilt.", "ids", w.of.Len(), "took", time.Since(began).Round(time.Millisecond).String())
-	r.ids.version, r.ids.window = s.Version, w
-	return w, nil
+	r.ids.begun, r.ids.next = w, from
+	return w
 }
 
-// rebuild adds the ids of the events that the log holds from a block on.
-func (r *running) rebuild(ctx context.Context, w *idWindow, from uint64) error {
+// rebuild adds the ids of the events that the log holds from the block on that is next.
+func (r *running) rebuild(ctx context.Context, w *idWindow) error {
 	first, _ := r.log.Ends()
-	reader := r.log.Read(max(first, from))
+	reader := r.log.Read(max(first, r.ids.next))
 	defer reader.Close()
 	cutoff := time.Now().Add(-w.declared.Window)
 	var b block.Block
@@ -186,6 +198,7 @@ func (r *running) rebuild(ctx context.Context, w *idWindow, from uint64) error {
 		if err != nil {
 			return err
 		}
+		r.ids.next = entry.Number
 		if entry.Time.Before(cutoff) {
 			continue
 		}

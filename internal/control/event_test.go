@@ -81,6 +81,11 @@ func TestAnEventIsStoredOnceInItsWindow(t *testing.T) {
 		n.restart() // with a snapshot
 		n.wantEvents(ctx, "c d", "=+")
 		n.between(func() { n.removeSnapshots() })
+		gone, cancel := context.WithCancel(ctx)
+		cancel()
+		if _, err := n.events(gone, "a"); !errors.Is(err, context.Canceled) { // does not wait for the window
+			t.Errorf("got %v", err)
+		}
 		n.wantEvents(ctx, "a b c d e", "====+")
 		if got := n.delivered(); !slices.Equal(got, strings.Fields("a b c d e")) {
 			t.Errorf("delivered are %v", got)
