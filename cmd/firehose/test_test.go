@@ -87,7 +87,7 @@ func (w *tryWorld) post(path, body string) (int, string) {
 }
 
 // tryVarying is what differs from run to run.
-var tryVarying = regexp.MustCompile(` *\d+\.\d ms|: \d+ ms|127\.0\.0\.1:\d+|\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d-[0-9a-f]{12}`)
+var tryVarying = regexp.MustCompile(` *\d+\.\d ms|: \d+ ms|127\.0\.0\.1:\d+|\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d-[0-9a-f]{12}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 
 // golden compares with a golden file.
 func (w *tryWorld) golden(name, got string) {
@@ -270,5 +270,74 @@ func TestOnlyAdministratorsTryDestinations(t *testing.T) {
 	}
 	if n := w.bucket.Requests("PutObject"); n > 0 {
 		t.Errorf("%d objects were put", n)
+	}
+}
+
+const maskedLeads = `name: leads
+destinations:
+  - id: archive
+    type: s3
+    filter: {include: [{types: ["recipient.*"], where: ["metadata.price > 20"]}, {where: ["lead_data.email = \"ann@example.com\""]}]}
+    enrich: {tags: {team: west}}
+    mask: {rules: [{path: lead_data.email, kind: "email:partial"}]}
+    s3: {bucket: leads, key: all/}
+  - id: partner
+    type: webhook
+    mask: {rules: [{path: lead_data.email, kind: drop}]}
+    format: {type: json_array}
+    webhook: {url: "URL", headers: {Authorization: "Bearer ${PARTNER_TOKEN}"}}
+    errors: {bucket: leads}
+`
+
+// What ping shows of masked fields is masked at every stage, the filter's included, and what it sends is as well.
+func TestPingShowsAndSendsOnlyWhatMasksLeave(t *testing.T) {
+	t.Setenv("PARTNER_TOKEN", "hush-token")
+	var requests []*http.Request
+	var bodies []string
+	partner := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		requests, bodies = append(requests, r), append(bodies, string(body))
+	}))
+	defer partner.Close()
+	w := newTryWorld(t)
+	document := strings.ReplaceAll(maskedLeads, "URL", partner.URL)
+	if out, err := w.run(writeTest, w.file("leads.yaml", document)); err != nil {
+		t.Fatalf("%s, %v", out, err)
+	}
+	if len(requests) != 1 || requests[0].Header.Get("Authorization") != "Bearer hush-token" || !strings.Contains(bodies[0], "firehose.test") {
+		t.Errorf("the test sent %q", bodies)
+	}
+	w.create("leads", document)
+	event := w.file("event.json", `{"event_type":"recipient.failed","metadata":{"price":12},"lead_data":{"email":"hush@email.com"}}`)
+	out, err := w.run(writePing, "leads", "--event", event)
+	if err != nil {
+		t.Fatalf("%s, %v", out, err)
+	}
+	w.golden("pingmasked.txt", out)
+	if len(bodies) != 2 || strings.Contains(bodies[1], "hush") || requests[1].Header.Get("X-Firehose-Test") != "true" {
+		t.Errorf("the ping sent %q", bodies)
+	}
+	if put := w.bucket.Objects("leads"); len(put) > 0 {
+		t.Errorf("what the filter leaves out was put: %v", put)
+	}
+}
+
+// The page's document, destination alone and preview are taken as they stand there.
+func TestThePageAboutTestsIsRight(t *testing.T) {
+	page, err := os.ReadFile("../../docs/guides/test-before-save.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, document, _ := strings.Cut(string(page), "```yaml\n")
+	document, _, _ = strings.Cut(document, "```")
+	w := newTryWorld(t)
+	out, err := w.run(writeTest, "--destination", "archive", w.file("leads.yaml", document))
+	if err != nil || !strings.Contains(out, "firehose-verification-") {
+		t.Errorf("%s, %v", out, err)
+	}
+	_, body, _ := strings.Cut(string(page), "/v1/preview -d '")
+	body, _, _ = strings.Cut(body, "'\n")
+	if status, answer := w.post("/v1/preview", body); status != 200 || !strings.Contains(answer, `"outcome":"shown"`) {
+		t.Errorf("%s: %d %s", body, status, answer)
 	}
 }

@@ -52,7 +52,7 @@ func (c Config) Check(ctx context.Context, env destination.Env, check *destinati
 	var key string
 	text := fmt.Sprintf("Firehose put this object on %s to try whether it can deliver here. It may be deleted.\n", at.Format(time.RFC3339))
 	check.Do(destination.Write, func() (detail string, err error) {
-		if key, err = c.testKey(env, "verification", at, ".txt"); err != nil {
+		if key, err = c.testKey(env, "verification", batch.Head{Time: at}, ".txt"); err != nil {
 			return "", err
 		}
 		err = env.Objects.Put(ctx, object.Object{Bucket: c.Bucket, Key: key, Body: bytes.NewReader([]byte(text)), Size: int64(len(text)),
@@ -168,7 +168,7 @@ func (c Config) advise(err error) error {
 }
 
 // testKey returns the key of an object that is a test: below the prefix of now, with a name that no delivery gives.
-func (c Config) testKey(env destination.Env, purpose string, at time.Time, extension string) (string, error) {
+func (c Config) testKey(env destination.Env, purpose string, head batch.Head, extension string) (string, error) {
 	to, err := c.Open(env)
 	if err != nil {
 		return "", err
@@ -178,12 +178,12 @@ func (c Config) testKey(env destination.Env, purpose string, at time.Time, exten
 	b := to.(*bucket)
 	folder := ""
 	if b.events != nil {
-		key := b.events.key(env, batch.Head{Time: at}, extension)
+		key := b.events.key(env, head, extension)
 		folder = key[:strings.LastIndexByte(key, '/')+1]
 	} else {
-		folder = b.prefix.Evaluate(objectkey.Values{Time: at, Seed: id[:]})
+		folder = b.prefix.Evaluate(objectkey.Values{Time: head.Time, Seed: id[:]})
 	}
-	return folder + "firehose-" + purpose + at.Format("-2006-01-02-15-04-05-") + hex.EncodeToString(id[:]) + extension, nil
+	return folder + "firehose-" + purpose + head.Time.Format("-2006-01-02-15-04-05-") + hex.EncodeToString(id[:]) + extension, nil
 }
 
 // Send puts an object with one record, as a delivery would, but for its name.
@@ -198,11 +198,16 @@ func (c Config) Send(ctx context.Context, env destination.Env, event []byte) (st
 		return "", err
 	}
 	b := to.(*bucket)
-	extension := b.extension(one.Head)
+	extension, named := b.extension(one.Head), one.Head
 	if b.events != nil {
 		extension = cmp.Or(c.Extension, b.events.body.FileExtension())
+		fields, err := b.events.naming.Values(nil, event)
+		if err != nil {
+			return "", err
+		}
+		named.Partition = string(batch.JoinPartition(nil, fields))
 	}
-	key, err := c.testKey(env, "ping", at, extension)
+	key, err := c.testKey(env, "ping", named, extension)
 	if err != nil {
 		return "", err
 	}

@@ -146,16 +146,16 @@ func TestEventsAreTriedAndSentAsTheyAreDelivered(t *testing.T) {
 		return fakes3.Fault{}
 	})
 	c := Config{Bucket: "leads", ErrorPrefix: "e/!{firehose:error-output-type}/", Compression: "UNCOMPRESSED", Events: &Events{
-		Body: eventbody.Config{Format: eventbody.JSONArray, Compression: eventbody.Gzip}, Naming: eventkey.Config{Folder: "a/{{year}}/"}}}
+		Body: eventbody.Config{Format: eventbody.JSONArray, Compression: eventbody.Gzip}, Naming: eventkey.Config{Folder: "a/{{flow_id}}/{{year}}/"}}}
 	e := env(storeAt(t, fake.URL))
 	if failed := destination.Try(t.Context(), c, e, func(destination.Step) {}); failed != "" {
 		t.Errorf("%s failed", failed)
 	}
-	address, err := c.Send(t.Context(), e, []byte(`{"id":1}`))
+	address, err := c.Send(t.Context(), e, []byte(`{"flow_id":"f1"}`))
 	if err != nil || !strings.HasSuffix(address, ".json.gz") {
 		t.Errorf("sent to %s, %v", address, err)
 	}
-	if len(put) != 2 || !strings.HasPrefix(put[0], "a/20") || !strings.HasPrefix(put[1], "a/20") || !strings.Contains(put[1], "/firehose-ping-") {
+	if len(put) != 2 || !strings.HasPrefix(put[0], "a/unknown/20") || !strings.HasPrefix(put[1], "a/f1/20") || !strings.Contains(put[1], "/firehose-ping-") {
 		t.Errorf("put %q", put)
 	}
 	plain, err := c.Plain().Open(e)
