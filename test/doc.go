@@ -24,6 +24,7 @@
 //	FIREHOSE_TEST_KILLS=20     kills of each test that kills at random moments; 3 when not given
 //	FIREHOSE_TEST_BACKLOG=...  records of the start with a backlog; 200000 when not given
 //	FIREHOSE_TEST_PYTHON=...   a Python that has pyarrow, which reads ORC files; python3 when not given
+//	FIREHOSE_TEST_CHROMIUM=... a browser that loads pages; chromium when not given
 //	FIREHOSE_TEST_KEEP=1       keeps the data folders of failed tests and says where they are
 //
 // Nothing outside the machine is needed, but for the first build of versitygw, which downloads its modules.
