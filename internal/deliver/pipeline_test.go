@@ -33,7 +33,7 @@ func TestPartitionsHaveTheirOwnAge(t *testing.T) {
 		r.put("a2 c1")
 		time.Sleep(30*time.Second - 1)
 		r.want()
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		r.want("0/v1/1:0.0/1:a=a1 a2", "0/v1/1:1.0/1:b=b1")
 		r.put("a3") // a block of the deadline's time belongs to the next batch
 		time.Sleep(30 * time.Second)
@@ -137,7 +137,7 @@ func TestABatchThatIsDueDoesNotWaitForALaterCall(t *testing.T) {
 		r.want()
 		time.Sleep(10*time.Second - 1)
 		r.put("b") // belongs to the batch
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		r.put("c") // does not; its call is made in a minute
 		r.want()
 		time.Sleep(time.Minute)
@@ -147,7 +147,7 @@ func TestABatchThatIsDueDoesNotWaitForALaterCall(t *testing.T) {
 		r.put("aaaa")
 		time.Sleep(time.Minute)
 		r.want()
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		r.put("b")
 		r.want("0/v1/1:0=aaaa")
 	})

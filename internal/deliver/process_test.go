@@ -124,10 +124,10 @@ func (f wordwise) Call(ctx context.Context, records []lambda.Record) ([]lambda.R
 		switch text := f(ctx, strings.TrimSpace(string(r.Data))); text {
 		case gaveUp:
 			return nil, errors.New("gave up")
-		default:
-			results[i].Data = []byte(text + "\n")
 		case "":
 			results[i].Failure = &erroroutput.Failure{Type: erroroutput.Processing, Attempts: 1}
+		default:
+			results[i].Data = []byte(text + "\n")
 		}
 	}
 	return results, ctx.Err()
@@ -204,7 +204,7 @@ func (o originals) Write(r batch.Records) error {
 	for i := range r.Ends {
 		line, err := erroroutput.Parse(r.Record(i))
 		if err == nil {
-			err = plainEncoder{o.Writer}.line(line.Raw)
+			err = plainEncoder(o).line(line.Raw)
 		}
 		if err != nil {
 			return err

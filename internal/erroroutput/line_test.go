@@ -164,10 +164,10 @@ func FuzzParse(f *testing.F) {
 		switch line.Type {
 		case HTTPEndpoint:
 			line.Table, line.LambdaARN = nil, "" // are not written
-		default:
-			line.Sequence, line.Table = "", nil
 		case Conversion:
 			line.LambdaARN = ""
+		default:
+			line.Sequence, line.Table = "", nil
 		}
 		if !reflect.DeepEqual(line, again) {
 			t.Errorf("%q is read as\n%+v and written again as\n%+v", text, line, again)
