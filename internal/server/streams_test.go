@@ -123,7 +123,7 @@ func TestDocumentsAreRefusedWithAllTheirProblems(t *testing.T) {
 	a.want(200, []string{`{"streams":[]}`}, "GET", "/v1/streams", "")
 
 	a.want(201, nil, "PUT", "/v1/streams/clicks", clicks)
-	a.want(400, []string{"is not built"}, "PUT", "/v1/streams/clicks", clicks+"order_key: lead_id\n")
+	a.want(400, []string{"is not built"}, "PUT", "/v1/streams/clicks", clicks+"source: {max_event_bytes: 1KiB}\n")
 	a.want(200, []string{`"version":1`}, "GET", "/v1/streams/clicks", "")
 }
 
