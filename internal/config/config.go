@@ -60,6 +60,7 @@ type Config struct {
 	S3             S3             `key:"s3"`
 	Encryption     Encryption     `key:"encryption"`
 	Secrets        Secrets        `key:"secrets"`
+	Lookups        Lookups        `key:"lookups"`
 	KMS            KMS            `key:"kms"`
 	CloudWatchLogs CloudWatchLogs `key:"cloudwatch_logs"`
 
@@ -184,6 +185,11 @@ type Encryption struct {
 // Secrets says what documents of streams may refer to.
 type Secrets struct {
 	Dir string `key:"dir" default:"" help:"Folder of the files that file:PATH in the documents of streams may name; empty for none."`
+}
+
+// Lookups says which tables documents of streams may enrich events from.
+type Lookups struct {
+	Dir string `key:"dir" default:"" help:"Folder of the tables that lookups in the documents of streams may name as files; empty for none."`
 }
 
 // KMS answers for customer keys, either from the configuration or from a service.

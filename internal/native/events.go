@@ -98,7 +98,11 @@ func (e *Enrich) compile(metadata map[string]any, r References) (*enrich.Config,
 		c.Metadata = metadata
 	}
 	for _, l := range e.Lookups {
-		made := enrich.Lookup{Name: l.Name, Key: l.Key, File: l.File, URL: l.URL, Format: l.Format, Column: l.Column,
+		file, err := r.table(l.File)
+		if err != nil {
+			return nil, fmt.Errorf("lookup %s: %w", l.Name, err)
+		}
+		made := enrich.Lookup{Name: l.Name, Key: l.Key, File: file, URL: l.URL, Format: l.Format, Column: l.Column,
 			Refresh: enrich.Duration(l.Refresh), Miss: l.Miss, Headers: map[string]string{}}
 		for name, value := range l.Headers {
 			expanded, err := r.expand(string(value))
@@ -130,13 +134,13 @@ func (e *Enrich) validate(path string, metadata map[string]any, problems *Proble
 }
 
 // anything resolves every reference, for checks that need no credentials.
-var anything = References{Variable: func(string) (string, bool) { return "sixteen bytes at least", true }}
+var anything = References{Tables: ".", Variable: func(string) (string, bool) { return "sixteen bytes at least", true }}
 
 // Lookup is a table.
 type Lookup struct {
 	Name    string            `key:"name" required:"true" help:"Name of the member that becomes the row."`
 	Key     string            `key:"key" required:"true" form:"path" help:"Path of the event's field that is looked for."`
-	File    string            `key:"file" help:"File of the table, on the server."`
+	File    string            `key:"file" help:"File of the table, below the folder that the server keeps tables in (lookups.dir)."`
 	URL     string            `key:"url" form:"url" help:"Address of the table."`
 	Headers map[string]Header `key:"headers" help:"Headers of the request for it."`
 	Format  string            `key:"format" allowed:"csv|json|ndjson" help:"Left out it follows from the file's name, and is json for an address."`

@@ -300,7 +300,7 @@ func TestWithoutWhatItRefersToADestinationHoldsItsRecords(t *testing.T) {
 	}
 	for _, reference := range []string{"${UNSET_FOR_SURE}", "${AWS_SECRET_ACCESS_KEY}", "file:nothing", "file:../outside", "file:" + outside} {
 		d := parseYAML(t, "name: a\ndestinations: [{type: http_endpoint, http_endpoint: {url: 'http://h', access_key: '"+reference+"'}}]")
-		spec, err := Environment(dir).Compile(stream.Key{}, d.Stored())
+		spec, err := Environment(dir, "").Compile(stream.Key{}, d.Stored())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -311,6 +311,24 @@ func TestWithoutWhatItRefersToADestinationHoldsItsRecords(t *testing.T) {
 		if err := opened.Deliver(t.Context(), nil); verdict.AsSetUp(err) == nil || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%s: got %v, want a set-up error", reference, err)
 		}
+	}
+}
+
+func TestTablesOfLookupsStayBelowTheirFolder(t *testing.T) {
+	compile := func(file, dir string) error {
+		_, err := (&Enrich{Lookups: []Lookup{{Name: "a", Key: "b", File: file}}}).compile(nil, References{Tables: dir})
+		return err
+	}
+	for _, outside := range []string{"/etc/passwd", "../state.db", "a/../../b"} {
+		if err := compile(outside, "/tables"); err == nil || !strings.Contains(err.Error(), "not below the folder of tables") {
+			t.Errorf("%s: %v", outside, err)
+		}
+	}
+	if err := compile("t.csv", ""); err == nil || !strings.Contains(err.Error(), "lookups.dir") {
+		t.Errorf("without a folder: %v", err)
+	}
+	if err := compile("t.csv", "/tables"); err != nil {
+		t.Error(err)
 	}
 }
 

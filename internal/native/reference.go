@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"firehose/internal/batch"
@@ -18,12 +19,26 @@ import (
 type References struct {
 	Variable func(name string) (string, bool) // of the environment
 	Dir      string                           // folder of the files that file:PATH may name; empty for none
+	Tables   string                           // folder of the files that lookups may name; empty for none
+}
+
+// table returns where the file of a lookup is; nothing for none.
+func (r References) table(file string) (string, error) {
+	switch {
+	case file == "":
+		return "", nil
+	case !filepath.IsLocal(file):
+		return "", fmt.Errorf("file %q is not below the folder of tables: want a path such as buyers.csv", file)
+	case r.Tables == "":
+		return "", errors.New("the server has no folder of tables (lookups.dir)")
+	}
+	return filepath.Join(r.Tables, file), nil
 }
 
 // Environment are the references of a server: its environment but for what is meant for the server itself, and the files below
-// a folder. Whoever may put documents can send what they refer to wherever he likes, so they must not reach everything.
-func Environment(dir string) References {
-	return References{Dir: dir, Variable: func(name string) (string, bool) {
+// two folders, of secrets and of tables. Whoever may put documents can send what they refer to wherever he likes, so they must not reach everything.
+func Environment(dir, tables string) References {
+	return References{Dir: dir, Tables: tables, Variable: func(name string) (string, bool) {
 		for _, prefix := range []string{"AWS_", "FIREHOSE_"} {
 			if strings.HasPrefix(name, prefix) {
 				return "", false

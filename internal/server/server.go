@@ -165,7 +165,7 @@ func (s *Server) start(ctx context.Context) error {
 		Keyring:     keyring,
 		Spools:      spools,
 		Recent:      block.NewRecent(int64(s.config.Memory.RecentBytes)),
-		Compile:     map[string]stream.Compile{awsapi.Language: awsapi.Compile, native.Language: native.Environment(s.config.Secrets.Dir).Compile},
+		Compile:     map[string]stream.Compile{awsapi.Language: awsapi.Compile, native.Language: native.Environment(s.config.Secrets.Dir, s.config.Lookups.Dir).Compile},
 		Quota:       s.config.Limits.Streams,
 		Rates:       ingest.Rates{Requests: s.config.Limits.RequestsPerSecond, Records: s.config.Limits.RecordsPerSecond, Bytes: int64(s.config.Limits.BytesPerSecond)},
 		IntervalMin: s.config.Delivery.IntervalMin,
