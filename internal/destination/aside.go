@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 
 	"firehose/internal/batch"
 	"firehose/internal/erroroutput"
@@ -16,6 +17,15 @@ type Sender interface {
 	Destination
 	Namer
 	Failer
+}
+
+// Origin returns the beginning of a URL, without what may be secret of it.
+func Origin(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // OpenAside adds to a destination where its error outputs go: another destination, as a rule a bucket. Heads with a Failure

@@ -2,6 +2,7 @@ package destination
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 )
@@ -32,4 +33,13 @@ type ErrorOutputs interface {
 
 	// Open opens the lines of an output, decompressed. The error of a missing one is object.ErrNotFound.
 	Open(ctx context.Context, key string) (io.ReadCloser, error)
+}
+
+// OpenErrorOutputs opens the error outputs of a destination. The error says that it keeps none that can be read.
+func OpenErrorOutputs(c Config, env Env) (ErrorOutputs, error) {
+	keeper, ok := c.(ErrorKeeper)
+	if !ok {
+		return nil, errors.New("the destination keeps no error outputs that can be read")
+	}
+	return keeper.ErrorOutputs(env)
 }

@@ -102,10 +102,7 @@ func (c referring) Open(env destination.Env) (destination.Destination, error) {
 
 // ErrorOutputs opens the error outputs where they are kept.
 func (c referring) ErrorOutputs(env destination.Env) (destination.ErrorOutputs, error) {
-	if keeper, ok := c.Config.(destination.ErrorKeeper); ok {
-		return keeper.ErrorOutputs(env)
-	}
-	return nil, errors.New("the destination keeps no error outputs")
+	return destination.OpenErrorOutputs(c.Config, env)
 }
 
 // unresolved is a destination without its credentials.

@@ -68,21 +68,11 @@ func SizeMax(body int64) int64 {
 func (Config) Kind() string { return "httpendpoint" }
 
 // Target returns the URL's beginning, without what may be secret of it.
-func (c Config) Target() string {
-	u, err := url.Parse(c.URL)
-	if err != nil {
-		return ""
-	}
-	return u.Scheme + "://" + u.Host
-}
+func (c Config) Target() string { return destination.Origin(c.URL) }
 
 // ErrorOutputs opens the error outputs where they are kept.
 func (c Config) ErrorOutputs(env destination.Env) (destination.ErrorOutputs, error) {
-	keeper, ok := c.Errors.(destination.ErrorKeeper)
-	if !ok {
-		return nil, errors.New("the error outputs of this endpoint cannot be read")
-	}
-	return keeper.ErrorOutputs(env)
+	return destination.OpenErrorOutputs(c.Errors, env)
 }
 
 // Validate says what is wrong with the configuration.

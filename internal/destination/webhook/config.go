@@ -78,21 +78,11 @@ const timeout = 30 * time.Second
 func (Config) Kind() string { return "webhook" }
 
 // Target returns the URL's beginning, without what may be secret of it.
-func (c Config) Target() string {
-	u, err := url.Parse(c.URL)
-	if err != nil {
-		return ""
-	}
-	return u.Scheme + "://" + u.Host
-}
+func (c Config) Target() string { return destination.Origin(c.URL) }
 
 // ErrorOutputs opens the error outputs where they are kept.
 func (c Config) ErrorOutputs(env destination.Env) (destination.ErrorOutputs, error) {
-	keeper, ok := c.Errors.(destination.ErrorKeeper)
-	if !ok {
-		return nil, errors.New("the error outputs of this webhook cannot be read")
-	}
-	return keeper.ErrorOutputs(env)
+	return destination.OpenErrorOutputs(c.Errors, env)
 }
 
 // Validate says what is wrong with the configuration.
