@@ -53,6 +53,10 @@ type Log interface {
 	// history until its retention or its size limit drops them.
 	Release(before uint64)
 
+	// Hold asks that entries numbered from and higher stay though they are history and their retention is over; the latest
+	// call counts, and math.MaxUint64 asks for nothing. Limits of size drop them all the same.
+	Hold(from uint64)
+
 	// Close ends the log's use. What was appended stays.
 	Close() error
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"sync"
 	"testing"
 	"time"
@@ -37,6 +38,8 @@ func Run(t *testing.T, begin func(t *testing.T) Open) {
 		{"TimesNeverStepBack", testTimes},
 		{"TickSeparatesEarlierFromLater", testTick},
 		{"UnreleasedEntriesStay", testRelease},
+		{"HeldEntriesStay", testHold},
+		{"EntriesAreFoundByTheirTime", testSeek},
 		{"RemovedLogIsGone", testRemove},
 		{"ClosedLogRefuses", testClose},
 		{"LogIsOpenOnce", testOnce},
@@ -354,6 +357,55 @@ func testRelease(t *testing.T, open Open) {
 	if first, next := l.Ends(); first > n || next <= n {
 		t.Fatalf("ends %d, %d; entry %d was not released", first, next, n)
 	}
+}
+
+func testHold(t *testing.T, open Open) {
+	_, l := start(t, open)
+	n, _ := appendOne(t, l, "a")
+	appendOne(t, l, "b")
+	l.Hold(n)
+	l.Release(n + 2)
+	l.Hold(math.MaxUint64)
+	l.Hold(n)
+	if got := bodies(readAll(t, l, n)); got != "[a][b]" {
+		t.Fatalf("read %s", got)
+	}
+}
+
+func testSeek(t *testing.T, open Open) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	e := open(func() time.Time { return now })
+	t.Cleanup(func() { e.Close() })
+	l := openLog(t, e, name)
+	wanted := func(at time.Time, want uint64) {
+		t.Helper()
+		got, err := log.Seek(l, at)
+		must(t, err)
+		if got != want {
+			t.Fatalf("%v is at %d, want %d", at, got, want)
+		}
+	}
+	_, next := l.Ends()
+	wanted(now, next)
+	var list []entry
+	for i := range 40 {
+		if i%3 > 0 { // several have the same time
+			now = now.Add(time.Second)
+		}
+		n, at := appendOne(t, l, "a")
+		list = append(list, entry{number: n, time: at})
+	}
+	for i, e := range list {
+		first := i
+		for first > 0 && !list[first-1].time.Before(e.time) {
+			first--
+		}
+		wanted(e.time, list[first].number)
+		if i+1 < len(list) && e.time.Before(list[i+1].time) {
+			wanted(e.time.Add(1), list[i+1].number)
+		}
+	}
+	wanted(now.Add(time.Hour), list[len(list)-1].number+1)
 }
 
 func testRemove(t *testing.T, open Open) {

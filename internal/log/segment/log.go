@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -44,6 +45,7 @@ type Log struct {
 	last     uint64 // number of the newest entry that can be read, 0 if none can
 	lastTime int64  // time of the newest entry
 	released uint64
+	held     uint64        // entries from here on outlast their retention
 	wake     chan struct{} // closed by the next append; nil while nobody waits
 	reported map[place]bool
 	closed   bool
@@ -71,6 +73,7 @@ func newLog(e *Engine, name string) *Log {
 		done:     make(chan struct{}),
 		token:    make(chan struct{}, 1),
 		next:     1,
+		held:     math.MaxUint64,
 		reported: map[place]bool{},
 	}
 }
@@ -180,6 +183,13 @@ func (l *Log) Release(before uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.released = max(l.released, before)
+}
+
+// Hold implements log.Log.
+func (l *Log) Hold(from uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held = from
 }
 
 // Close implements log.Log. It waits for an append that is under way.

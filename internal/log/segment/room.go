@@ -127,10 +127,15 @@ func (l *Log) began(i int) (int64, bool) {
 	return s.began, true
 }
 
-// expired says whether nobody needs the oldest segment and its newest entry was appended before the time given.
+// expired says whether nobody needs or holds the oldest segment and its newest entry was appended before the time given.
 func (l *Log) expired(before int64) bool {
 	l.mu.Lock()
 	ok, alone, newest := l.droppableLocked(), len(l.segments) == 1, l.lastTime
+	end := l.next
+	if len(l.segments) > 1 {
+		end = l.segments[1].base
+	}
+	ok = ok && end <= l.held
 	l.mu.Unlock()
 	if ok && !alone {
 		newest, ok = l.began(1)

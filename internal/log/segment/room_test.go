@@ -3,6 +3,7 @@ package segment
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -39,6 +40,41 @@ func TestRetentionDropsOnlyReleasedHistory(t *testing.T) {
 	r.wantRead("7=7 8=8 9=9 ") // nothing is released until Release says so again
 }
 
+func TestHistoryThatIsHeldOutlastsItsRetentionButNoLimit(t *testing.T) {
+	r := newRig(t, Options{SegmentSizeMax: 200, Retention: time.Hour, LogBytesMax: 700})
+	for i := range 9 { // three in a segment
+		r.append(fmt.Sprint(i + 1))
+	}
+	r.l.Release(10)
+	r.l.Hold(5)
+	r.now = r.now.Add(24 * time.Hour)
+	r.e.sweep()
+	r.wantRead("4=4 5=5 6=6 7=7 8=8 9=9 ")
+	r.append(strings.Repeat("x", 300))
+	if first, _ := r.l.Ends(); first != 7 {
+		t.Fatalf("begins at %d", first)
+	}
+	r.l.Hold(math.MaxUint64)
+	r.now = r.now.Add(24 * time.Hour)
+	r.e.sweep()
+	if first, next := r.l.Ends(); first > next || first < 10 {
+		t.Fatalf("ends %d, %d", first, next)
+	}
+}
+
+func TestIdleLogsHistoryIsHeldToo(t *testing.T) {
+	r := newRig(t, Options{Retention: time.Hour})
+	r.append("a")
+	r.l.Release(2)
+	r.l.Hold(1)
+	r.now = r.now.Add(2 * time.Hour)
+	r.e.sweep()
+	r.wantRead("1=a ")
+	r.l.Hold(2)
+	r.e.sweep()
+	r.wantRead("")
+}
+
 func TestIdleLogsHistoryVanishesButNumberAndTimeStay(t *testing.T) {
 	r := newRig(t, Options{Retention: time.Hour})
 	r.append("a", "b")
@@ -73,7 +109,7 @@ func TestIdleLogsHistoryVanishesButNumberAndTimeStay(t *testing.T) {
 }
 
 func TestLogLimitDropsHistoryThenRefuses(t *testing.T) {
-	r := newRig(t, Options{SegmentSizeMax: 200, LogBytesMax: 600})
+	r := newRig(t, Options{SegmentSizeMax: 200, LogBytesMax: 700})
 	n := uint64(0)
 	for {
 		m, _, err := r.tryAppend("body")
