@@ -162,6 +162,10 @@ func (p *putting) store(ctx context.Context) error {
 func (p *putting) note(done control.Events) {
 	stored := 0
 	for i, duplicate := range done.Duplicate {
+		if why := done.Refused[i]; why != nil {
+			p.reject(p.index[i], "event_too_large", why.Error())
+			continue
+		}
 		one := storedOne{Index: p.index[i], Duplicate: duplicate}
 		if !duplicate {
 			if p.results {
@@ -174,6 +178,6 @@ func (p *putting) note(done control.Events) {
 		}
 	}
 	p.answer.Stored += done.Stored
-	p.answer.Duplicates += done.Taken - done.Stored
+	p.answer.Duplicates += done.Taken - done.Stored - len(done.Refused)
 	p.chunk, p.index = p.chunk[done.Taken:], p.index[done.Taken:]
 }

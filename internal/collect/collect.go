@@ -140,6 +140,8 @@ func (d *Door) put(ctx context.Context, key stream.Key, event []byte) error {
 	switch {
 	case errors.Is(err, ingest.ErrThrottled), err == nil && done.Taken == 0:
 		return errSlowDown
+	case done.Refused[0] != nil:
+		return &failure{http.StatusRequestEntityTooLarge, "event_too_large", done.Refused[0].Error()}
 	case errors.Is(err, stream.ErrNotFound), errors.Is(err, stream.ErrNotActive):
 		return errUnknown
 	}

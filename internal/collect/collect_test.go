@@ -27,6 +27,7 @@ type streams struct {
 	all []stream.Stream
 	put []string
 	err error // of puts
+	why error // for which every event is refused
 	of  []stream.Key
 }
 
@@ -51,6 +52,9 @@ func (s *streams) Get(key stream.Key) (stream.Stream, error) {
 func (s *streams) PutEvents(_ context.Context, key stream.Key, events [][]byte) (control.Events, error) {
 	if s.err != nil {
 		return control.Events{}, s.err
+	}
+	if s.why != nil {
+		return control.Events{Taken: 1, Duplicate: []bool{false}, Refused: map[int]error{0: s.why}}, nil
 	}
 	s.put, s.of = append(s.put, string(events[0])), append(s.of, key)
 	return control.Events{Taken: 1, Stored: 1, Duplicate: []bool{false}}, nil
@@ -197,6 +201,9 @@ func TestWhatIsNotDeclaredIsRefusedWithWhatIs(t *testing.T) {
 	f("POST", "&u=/", "", 403, "origin_not_allowed", "pages from this origin may not send to the stream", "Origin: https://evil.example.com")
 	d.streams.err = ingest.ErrThrottled
 	f("POST", "&u=/", "", 429, "slow_down", "too many events; try again later")
+	d.streams.why = &control.TooLargeError{Size: 20, Max: 10}
+	d.streams.err = nil
+	f("POST", "&u=/", "", 413, "event_too_large", "the event has 20 bytes; the stream takes events of 10 at most (source.max_event_bytes)")
 	d.streams.err = errors.New("the disk is gone")
 	f("POST", "&u=/", "", 500, "internal", "the server's log says what went wrong")
 }

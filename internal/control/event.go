@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,25 +21,82 @@ import (
 	"firehose/internal/stream"
 )
 
-// Events is what became of events that were put: all before Taken are durable, or were already.
+// Events is what became of events that were put: all before Taken are durable, or were already, or are refused.
 type Events struct {
 	Taken     int
-	Duplicate []bool // for each of the taken ones whether it was there before
-	Stored    int    // of the taken ones
+	Duplicate []bool        // for each of the taken ones whether it was there before
+	Stored    int           // of the taken ones
+	Refused   map[int]error // by index, those of the taken ones that will never be stored: *TooLargeError
 	Receipt   ingest.Receipt
 }
 
+// TooLargeError says that an event is larger than its stream takes.
+type TooLargeError struct{ Size, Max int }
+
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("the event has %d bytes; the stream takes events of %d at most (source.max_event_bytes)", e.Size, e.Max)
+}
+
 // PutEvents is Put for events, JSON objects: those whose id was stored within the stream's window before are taken and
-// not stored again. Errors are those of Put; ingest.ErrThrottled also when no more ids can be remembered.
+// not stored again, those that are too large for the stream are refused. Errors are those of Put; ingest.ErrThrottled also
+// when no more ids can be remembered.
 func (c *Control) PutEvents(ctx context.Context, key stream.Key, events [][]byte) (Events, error) {
 	r, err := c.get(key)
 	if err != nil {
 		return Events{}, err
 	}
-	window, err := r.window(ctx)
+	window, sizeMax, err := r.intake(ctx)
 	if err != nil {
 		return Events{}, err
 	}
+	taken, refused := fitting(events, sizeMax)
+	if refused == nil {
+		return r.putEvents(ctx, window, events)
+	}
+	var done Events
+	if len(taken) > 0 {
+		if done, err = r.putEvents(ctx, window, taken); err != nil {
+			return Events{}, err
+		}
+	}
+	return done.among(refused, len(events)), nil
+}
+
+// fitting returns the events that are not too large, and why the others are refused; nil if none is.
+func fitting(events [][]byte, sizeMax int) (taken [][]byte, refused map[int]error) {
+	large := func(event []byte) bool { return sizeMax > 0 && len(event) > sizeMax }
+	if !slices.ContainsFunc(events, large) {
+		return events, nil
+	}
+	refused = map[int]error{}
+	for i, event := range events {
+		if large(event) {
+			refused[i] = &TooLargeError{len(event), sizeMax}
+		} else {
+			taken = append(taken, event)
+		}
+	}
+	return taken, refused
+}
+
+// among makes of what became of some of the events what became of all of them, up to the first that was not taken.
+func (e Events) among(refused map[int]error, events int) Events {
+	all := Events{Stored: e.Stored, Receipt: e.Receipt, Refused: map[int]error{}}
+	for left := e.Duplicate; all.Taken < events; all.Taken++ {
+		duplicate := false
+		if why := refused[all.Taken]; why != nil {
+			all.Refused[all.Taken] = why
+		} else if len(left) > 0 {
+			duplicate, left = left[0], left[1:]
+		} else {
+			break
+		}
+		all.Duplicate = append(all.Duplicate, duplicate)
+	}
+	return all
+}
+
+func (r *running) putEvents(ctx context.Context, window *idWindow, events [][]byte) (Events, error) {
 	if window == nil {
 		receipt, err := r.put(ctx, events)
 		return Events{Taken: receipt.Accepted, Stored: receipt.Accepted, Duplicate: make([]bool, receipt.Accepted), Receipt: receipt}, err
@@ -55,11 +113,12 @@ type idWindow struct {
 	busy     sync.RWMutex // held for reading while a put may have records in the log whose ids the window does not know yet
 }
 
-// windows is what a stream keeps of its window.
+// windows is what a stream keeps of its window, and of what it takes.
 type windows struct {
 	building sync.Mutex
-	version  int // of the document that window follows from; 0 for none
+	version  int // of the document that window and sizeMax follow from; 0 for none
 	window   *idWindow
+	sizeMax  int       // of an event; 0 for none
 	begun    *idWindow // one whose rebuilding was cut off, as by a client that did not wait for it; nil for none
 	next     uint64    // block with which that goes on
 }
@@ -134,39 +193,47 @@ func (w *idWindow) put(ctx context.Context, r *running, events [][]byte) (Events
 	return result, nil
 }
 
-// window returns the stream's window as its document in force declares it, rebuilt from the log at the first need; nil if
-// it declares none.
-func (r *running) window(ctx context.Context) (*idWindow, error) {
+// intake returns the stream's window as its document in force declares it, rebuilt from the log at the first need and nil
+// if it declares none, and the most bytes of an event.
+func (r *running) intake(ctx context.Context) (window *idWindow, sizeMax int, err error) {
 	if !r.started.Load() {
-		return nil, nil // put says so
+		return nil, 0, nil // put says so
 	}
 	r.ids.building.Lock()
 	defer r.ids.building.Unlock()
 	s := r.declared.Load()
 	if r.ids.version == s.Version {
-		return r.ids.window, nil
+		return r.ids.window, r.ids.sizeMax, nil
 	}
 	spec, err := r.compile(s, s.Version)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	if w := r.ids.window; spec.Idempotency == nil || w != nil && w.declared == *spec.Idempotency {
-		r.ids.version = s.Version
-		if spec.Idempotency == nil {
-			r.ids.window = nil
-		}
-		return r.ids.window, nil
+	if window, err = r.windowLocked(ctx, s, spec.Idempotency); err != nil {
+		return nil, 0, err
+	}
+	r.ids.version, r.ids.window, r.ids.sizeMax = s.Version, window, spec.EventMax
+	return window, spec.EventMax, nil
+}
+
+// windowLocked returns the window that is declared; the caller holds building.
+func (r *running) windowLocked(ctx context.Context, s *stream.Stream, declared *stream.Idempotency) (*idWindow, error) {
+	if declared == nil {
+		return nil, nil
+	}
+	if w := r.ids.window; w != nil && w.declared == *declared {
+		return w, nil
 	}
 	began := time.Now()
 	w := r.ids.begun
-	if w == nil || w.declared != *spec.Idempotency {
-		w = r.beginWindow(*spec.Idempotency, s.ID[:])
+	if w == nil || w.declared != *declared {
+		w = r.beginWindow(*declared, s.ID[:])
 	}
 	if err := r.rebuild(ctx, w); err != nil {
 		return nil, fmt.Errorf("rebuild the window of event ids: %w", err)
 	}
 	r.logger.Info("The window of event ids is rebuilt.", "ids", w.of.Len(), "took", time.Since(began).Round(time.Millisecond).String())
-	r.ids.version, r.ids.window, r.ids.begun = s.Version, w, nil
+	r.ids.begun = nil
 	return w, nil
 }
 

@@ -137,3 +137,64 @@ func TestEventsWaitWhenNoMoreIdsCanBeRemembered(t *testing.T) {
 		n.wantEvents(n.Context(), "d e", "++")
 	})
 }
+
+// Events of one put have the same fate as alone, whatever stands between them.
+func TestEventsThatAreTooLargeAreRefusedAndTheOthersStored(t *testing.T) {
+	newEventNode(t, 1000, func(n *node) {
+		limited := n.settings.Compile["test"]
+		n.settings.Compile["test"] = func(key stream.Key, text []byte) (stream.Spec, error) {
+			spec, err := limited(key, text)
+			spec.EventMax = len(`{"id":"abc"}`)
+			return spec, err
+		}
+		n.restart()
+		put := func(ids, want string) {
+			t.Helper()
+			var events [][]byte
+			for _, id := range strings.Fields(ids) {
+				events = append(events, []byte(`{"id":"`+id+`"}`))
+			}
+			done, err := n.PutEvents(n.Context(), keyOf("s"), events)
+			fate := ""
+			for i, duplicate := range done.Duplicate {
+				var large *TooLargeError
+				switch {
+				case errors.As(done.Refused[i], &large) && large.Size == len(events[i]):
+					fate += "!"
+				case duplicate:
+					fate += "="
+				default:
+					fate += "+"
+				}
+			}
+			if err != nil || fate != want || done.Taken != len(want) || done.Stored != strings.Count(want, "+") || done.Receipt.Accepted != done.Stored {
+				t.Errorf("%s: %s, %v (taken %d, stored %d); want %s", ids, fate, err, done.Taken, done.Stored, want)
+			}
+		}
+		put("large abc large a abc large", "!+!+=!")
+		put("large", "!")
+		put("a abcd b", "=!+")
+		if got := n.delivered(); !slices.Equal(got, strings.Fields("a abc b")) {
+			t.Errorf("delivered are %v", got)
+		}
+	})
+}
+
+func TestWhatIsThrottledEndsWhatWasTaken(t *testing.T) {
+	f := func(stored, events int, wantTaken int, refused ...int) {
+		t.Helper()
+		why := map[int]error{}
+		for _, i := range refused {
+			why[i] = &TooLargeError{}
+		}
+		all := Events{Stored: stored, Duplicate: make([]bool, stored)}.among(why, events)
+		if all.Taken != wantTaken || len(all.Duplicate) != wantTaken || all.Taken-len(all.Refused) != stored {
+			t.Errorf("%d stored of %d, %v refused: %+v, want %d taken", stored, events, refused, all, wantTaken)
+		}
+	}
+	f(1, 5, 2, 0)    // x+...
+	f(1, 5, 3, 0, 2) // x+x..
+	f(0, 5, 0, 1)    // .x...
+	f(2, 4, 4, 2, 3) // ++xx
+	f(2, 5, 3, 1, 4) // +x+.x
+}

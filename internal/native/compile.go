@@ -40,7 +40,7 @@ func (d *Document) Check() error {
 // spec is what the document means.
 func (d *Document) spec(key stream.Key, r References) (stream.Spec, error) {
 	problems := d.notBuilt()
-	spec := stream.Spec{Idempotency: d.Idempotency.compile()}
+	spec := stream.Spec{Idempotency: d.Idempotency.compile(), EventMax: int(d.Source.MaxEventBytes)}
 	for i := range d.Destinations {
 		to, path := &d.Destinations[i], fmt.Sprintf("destinations[%d]", i)
 		config := to.open(path, key, r, &problems)
@@ -70,7 +70,6 @@ func (d *Document) notBuilt() (problems Problems) {
 			problems.add(path, "", "is not built into this server yet; leave it out")
 		}
 	}
-	check(d.Source.MaxEventBytes != maxEventBytes, "source.max_event_bytes")
 	for i := range d.Destinations {
 		to, path := &d.Destinations[i], fmt.Sprintf("destinations[%d].", i)
 		check(to.S3 != nil && to.Errors != nil && to.Errors.Bucket != to.S3.Bucket, path+"errors.bucket")
@@ -79,9 +78,6 @@ func (d *Document) notBuilt() (problems Problems) {
 	}
 	return problems
 }
-
-// maxEventBytes is what every stream takes.
-const maxEventBytes = 1000 << 10
 
 // compressions are those of the S3 destination by their names here.
 var compressions = map[string]string{"none": "UNCOMPRESSED", "gzip": "GZIP", "snappy": "Snappy", "zip": "ZIP"}

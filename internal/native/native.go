@@ -50,7 +50,7 @@ type Document struct {
 
 // Source bounds what a stream takes.
 type Source struct {
-	MaxEventBytes config.Bytes `key:"max_event_bytes" default:"1000KiB" min:"1" max:"1000KiB" help:"Largest event."`
+	MaxEventBytes config.Bytes `key:"max_event_bytes" default:"1000KiB" min:"1" max:"1000KiB" help:"Largest event; a larger one is refused, the others of its request are not. What comes through Amazon's API has its limit of 1000KiB."`
 }
 
 // Idempotency says which events are the same.

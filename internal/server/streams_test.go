@@ -123,8 +123,19 @@ func TestDocumentsAreRefusedWithAllTheirProblems(t *testing.T) {
 	a.want(200, []string{`{"streams":[]}`}, "GET", "/v1/streams", "")
 
 	a.want(201, nil, "PUT", "/v1/streams/clicks", clicks)
-	a.want(400, []string{"is not built"}, "PUT", "/v1/streams/clicks", clicks+"source: {max_event_bytes: 1KiB}\n")
+	a.want(400, []string{"max_event_bytes"}, "PUT", "/v1/streams/clicks", clicks+"source: {max_event_bytes: 2MiB}\n")
 	a.want(200, []string{`"version":1`}, "GET", "/v1/streams/clicks", "")
+}
+
+func TestEventsThatAreTooLargeAreRefusedOneByOne(t *testing.T) {
+	a := asking{t, start(t, settings(t))}
+	a.want(201, nil, "PUT", "/v1/streams/clicks", clicks+"source: {max_event_bytes: 1KiB}\n")
+	large := `{"event_id":"` + strings.Repeat("x", 2<<10) + `"}`
+	why := `{"index":1,"code":"event_too_large","message":"the event has 2063 bytes; the stream takes events of 1024 at most (source.max_event_bytes)"}`
+	a.want(200, []string{`"next":3`, `"stored":2`, `"duplicates":0`, why}, "POST", "/v1/streams/clicks/events", `[{"event_id":"a"},`+large+`,{"event_id":"b"}]`)
+	a.want(400, []string{`"stored":0`, `"index":0,"code":"event_too_large"`}, "POST", "/v1/streams/clicks/events", large)
+	a.want(200, []string{`"version":2`}, "PUT", "/v1/streams/clicks", clicks)
+	a.want(200, []string{`"stored":1`}, "POST", "/v1/streams/clicks/events", large)
 }
 
 func TestOfChangesToOneVersionOneWins(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 type Spec struct {
 	Deliveries  []Delivery
 	Idempotency *Idempotency // nil: every event is stored
+	EventMax    int          // bytes of an event; 0 for as many as a record may have
 }
 
 // Idempotency says how an event that is sent again is known.
