@@ -171,7 +171,7 @@ func (d *Delivery) answerDue() bool {
 	defer d.mu.Unlock()
 	for _, f := range slices.Backward(d.flights) {
 		if f.done || f.mayExist {
-			return f.trying || !f.done && f.problem == nil
+			return f.trying || !f.done && f.problem == nil && d.resumed == nil
 		}
 	}
 	return false

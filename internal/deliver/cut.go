@@ -161,7 +161,7 @@ func (d *Delivery) cutBlock(ctx context.Context, senders *task.Group, entry log.
 	if err := c.block.UnpackLengths(entry.Body, d.Keys); err != nil {
 		return d.passOver(entry, err)
 	}
-	for count := c.block.Count(); from < count; {
+	for count := d.inRange(entry.Number, c.block.Count()); from < count; {
 		c.at = record.Position{Block: entry.Number, Index: uint32(from)}
 		if !c.cutter.Open() && d.processes(c.at) {
 			return nil
@@ -290,12 +290,17 @@ func (d *Delivery) dispatch(ctx context.Context, senders *task.Group) (moved boo
 func (d *Delivery) awaitSlot(ctx context.Context) (moved bool) {
 	for {
 		slots := d.slots
-		if d.farAhead() {
+		var ready <-chan time.Time
+		if wait := d.pacer.wait(); wait > 0 {
+			ready, slots = time.After(wait), nil
+		}
+		if d.farAhead() || d.pausedUntil() != nil {
 			slots = nil
 		}
 		select {
 		case slots <- struct{}{}:
 			return false
+		case <-ready:
 		case <-d.moved:
 			if d.moveRefused(ctx) {
 				return true

@@ -83,6 +83,8 @@ type Settings struct {
 	Cursor   Cursor
 	Open     func(version int) (Plan, error) // opens the destination of a version of the document
 	Version  int                             // of the document in force
+	Range    *Range                          // what of the log is delivered; nil for all that comes
+	Paused   bool                            // nothing is sent before Resume is called
 	InFlight int                             // batches being sent at once, at least 1
 	Encoders Slots                           // bounds the batches being encoded at once in the whole process
 	Spools   *batch.Spools                   // keeps encoded bodies
@@ -150,6 +152,7 @@ type Delivery struct {
 	ending   chan struct{} // closed when nothing new is sent any more
 	ended    chan struct{} // closed when the last state is saved
 
+	pacer  pacer     // owned by the cutting goroutine
 	saving task.Turn // held while a state is made and saved; taken before mu
 
 	mu      sync.Mutex
@@ -161,12 +164,17 @@ type Delivery struct {
 	unsaved int             // spans that no state was saved with
 	sent    []Sent          // delivered since the state was last saved
 	changed chan struct{}   // closed and replaced when the saved floor moves
+	resumed chan struct{}   // closed when the pause ends; nil while there is none
 }
 
-// New returns a delivery that begins where its saved state says, or, without one, at the log's present end.
+// New returns a delivery that begins where its saved state says, or, without one, at the log's present end or the beginning
+// of its range.
 func New(ctx context.Context, s Settings) (*Delivery, error) {
 	if s.Recent == nil {
 		s.Recent = func(uint64) (*block.Block, bool) { return nil, false }
+	}
+	if s.Range != nil {
+		s.Log = window{s.Log, s.Range.end()}
 	}
 	d := &Delivery{
 		Settings: s,
@@ -185,6 +193,12 @@ func New(ctx context.Context, s Settings) (*Delivery, error) {
 		return nil, fmt.Errorf("read the log's end: %w", err)
 	}
 	d.start = record.Position{Block: end}
+	if s.Range != nil {
+		d.pacer.rate = s.Range.Rate
+	}
+	if s.Paused {
+		d.Pause()
+	}
 	if err := d.loadState(); err != nil {
 		return nil, err
 	}
@@ -205,16 +219,22 @@ func (d *Delivery) loadState() error {
 	if err := d.openPlan(d.Version); err != nil {
 		return err
 	}
-	now := Version{From: d.start, Version: d.Version, Limits: d.plans[d.Version].Limits, Active: d.plans[d.Version].Active}
-	if !found {
+	switch {
+	case !found && d.Range != nil:
+		d.start, state = d.Range.From, d.Range.begin()
+	case !found:
 		state = State{Floor: d.start}
+	case state.Unsent:
+		d.start = state.Floor
 	}
+	now := Version{From: d.start, Version: d.Version, Limits: d.plans[d.Version].Limits, Active: d.plans[d.Version].Active}
 	latest := Version{From: now.From}
 	if found {
 		latest = state.latest()
 		latest.From = now.From
 	}
-	if latest != now {
+	if latest != now || state.Unsent && !d.Paused {
+		state.Unsent = state.Unsent && d.Paused
 		state.change(now)
 		if err := d.Cursor.Save(state, nil, 0); err != nil {
 			return fmt.Errorf("save the delivery's state: %w", err)
@@ -257,6 +277,9 @@ func (d *Delivery) Run(ctx, abort context.Context) error {
 	keeping.Stop()
 	keeping.Wait()
 	err := d.saveFloor()
+	if err == nil {
+		err = d.leaveUnsent()
+	}
 	close(d.ended)
 
 	d.cutting.reader.Close()
@@ -283,6 +306,7 @@ type Status struct {
 	Floor    record.Position
 	Version  int       // of the document in force at the log's end
 	InFlight int       // batches being sent
+	Paused   bool      // nothing is sent
 	Oldest   time.Time // log time of the oldest record that is not delivered; zero when there is none
 	Problem  *Problem  // why nothing moves, if nothing does
 }
@@ -298,7 +322,7 @@ type Problem struct {
 func (d *Delivery) Status() Status {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s := Status{Floor: d.state.Floor, Version: d.state.latest().Version, InFlight: len(d.flights), Oldest: d.cutting.openSince()}
+	s := Status{Floor: d.state.Floor, Version: d.state.latest().Version, InFlight: len(d.flights), Paused: d.resumed != nil, Oldest: d.cutting.openSince()}
 	for _, f := range d.flights {
 		if s.Oldest.IsZero() || f.Time.Before(s.Oldest) {
 			s.Oldest = f.Time

@@ -117,7 +117,7 @@ func (d *Delivery) processBlock(ctx context.Context, senders *task.Group, entry 
 	c.inside = true
 	defer func() { c.inside = false }()
 	boundary, bounded := d.segmentEnd() // no command sets one inside the block that is read
-	for index := int(c.at.Index); index < b.Count(); index++ {
+	for index, count := int(c.at.Index), d.inRange(entry.Number, b.Count()); index < count; index++ {
 		c.at = record.Position{Block: entry.Number, Index: uint32(index)}
 		if bounded && !c.at.Before(boundary) {
 			return nil

@@ -140,6 +140,7 @@ func (h *history) run() {
 		}
 		h.checkReplay(h.rand.IntN(len(h.saves)))
 	}
+	h.checkRange()
 }
 
 // declare makes a version of the document.
@@ -224,6 +225,7 @@ func (h *history) live() {
 	if h.rand.IntN(4) == 0 {
 		h.reset()
 	}
+	h.options.paused = h.rand.IntN(8) == 0
 	p, err := h.start(h.T, h.options)
 	if err != nil {
 		if !h.isDead() {
@@ -240,7 +242,7 @@ func (h *history) live() {
 		if h.isDead() {
 			break
 		}
-		switch h.rand.IntN(26) {
+		switch h.rand.IntN(29) {
 		default:
 			h.append()
 		case 0, 1, 2, 3:
@@ -268,6 +270,10 @@ func (h *history) live() {
 			h.spoolsGo(true)
 		case 14:
 			h.spoolsGo(false)
+		case 15:
+			p.Pause()
+		case 16, 17:
+			p.Resume() // fails where the cursor does
 		}
 	}
 	stopFaults()
@@ -409,6 +415,7 @@ func (h *history) settle() {
 	h.mu.Unlock()
 	h.repair()
 	h.spoolsGo(false)
+	h.options.paused = false
 	p, err := h.start(h.T, h.options)
 	if err != nil {
 		h.Fatalf("start: %v", err)

@@ -51,6 +51,7 @@ func (d *Delivery) sendStored(senders *task.Group, b *openBatch, until Point) {
 func (d *Delivery) sendLocked(senders *task.Group, f *flight) {
 	f.mayExist, f.ended = f.First.Before(d.start), make(chan struct{})
 	d.flights = append(d.flights, f)
+	d.pacer.charge(f.Records)
 	to := d.plans[f.Version].Destination
 	ctx, stop := context.WithCancel(senders.Context())
 	f.stop = stop
@@ -85,6 +86,17 @@ func (d *Delivery) deliverPart(ctx context.Context, f *flight, p part, to destin
 	defer func() { made.close() }()
 	var first time.Time // of a failed try
 	for try := 1; ; try++ {
+		if d.pausedUntil() != nil {
+			made.close()
+			made.ready = false
+			waited, ended := d.awaitResume(ctx)
+			if ended {
+				return nil, false
+			}
+			if !first.IsZero() {
+				first = first.Add(waited)
+			}
+		}
 		err := error(nil)
 		if sent := made.sent; !made.ready {
 			made, err = d.encode(ctx, f, p, to)

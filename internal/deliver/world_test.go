@@ -359,6 +359,8 @@ type settings struct {
 	encoders int
 	spools   *batch.Spools
 	logs     segment.Options
+	span     *deliver.Range // nil for all that comes
+	paused   bool
 }
 
 // start begins a life. It returns an error if the process dies, or something fails, before the delivery runs.
@@ -384,6 +386,7 @@ func (w *world) start(t *testing.T, s settings) (*life, error) {
 	p := &life{world: w, disk: logs.FS.(*disktest.FS), engine: engine, log: l, recent: block.NewRecent(2000), ended: make(chan error, 1)}
 	p.Delivery, err = deliver.New(t.Context(), deliver.Settings{
 		Log: busyLog{l, s.intrude, s.slow}, Cursor: w, Open: w.open, Version: version,
+		Range: s.span, Paused: s.paused,
 		InFlight: s.inFlight, Encoders: make(deliver.Slots, s.encoders), Spools: s.spools,
 		Retry:    deliver.Retry{First: 100 * time.Millisecond, Max: 10 * time.Second, Timeout: 30 * time.Second},
 		Recent:   func(number uint64) (*block.Block, bool) { return p.recent.Get(block.Log{}, number) },
