@@ -97,18 +97,19 @@ func exampleConfig(t *testing.T) []string {
 		if !bytes.Contains(text, []byte(at)) {
 			t.Fatalf("firehose.yaml does not name %s", at)
 		}
-		text = bytes.ReplaceAll(text, []byte(at), []byte(startExampleFunction(t)))
+		text = bytes.ReplaceAll(text, []byte(at), []byte(startExampleServer(t, "function.py", nil)))
 	}
 	config := filepath.Join(t.TempDir(), "firehose.yaml")
 	check(t, os.WriteFile(config, text, 0o644))
 	return []string{"--config", config}
 }
 
-// startExampleFunction starts function.py and returns its URL, which is the first line that it prints.
-func startExampleFunction(t *testing.T) string {
+// startExampleServer starts a script, with variables of its environment, and returns its URL, which is the first line that it
+// prints.
+func startExampleServer(t *testing.T, script string, env []string) string {
 	python, err := exec.LookPath("python3")
 	if err != nil {
-		t.Skip("python3 is not installed; the example's function needs it")
+		t.Skipf("python3 is not installed; the example's %s needs it", script)
 	}
 	url := make(chan string, 1)
 	out := &output{lines: func(line []byte) {
@@ -116,14 +117,16 @@ func startExampleFunction(t *testing.T) string {
 			url <- text
 		}
 	}}
-	p := spawn(t, "function.py", exec.Command(python, "function.py", "0"), out)
+	cmd := exec.Command(python, script, "0")
+	cmd.Env = append(os.Environ(), env...)
+	p := spawn(t, script, cmd, out)
 	select {
 	case found := <-url:
 		return found
 	case <-p.ended:
 	case <-time.After(30 * time.Second):
 	}
-	t.Fatalf("function.py does not run: %s", out.tail(16<<10))
+	t.Fatalf("%s does not run: %s", script, out.tail(16<<10))
 	return ""
 }
 
