@@ -95,7 +95,7 @@ func (c *Control) OpenErrorOutput(ctx context.Context, key stream.Key, outputKey
 	if err != nil {
 		return ErrorOutput{}, nil, err
 	}
-	k, o, err := findErrorOutput(keepers, outputKey)
+	k, o, err := findErrorOutput(ctx, keepers, outputKey)
 	if err != nil {
 		return ErrorOutput{}, nil, err
 	}
@@ -111,7 +111,6 @@ func (c *Control) OpenErrorOutput(ctx context.Context, key stream.Key, outputKey
 type errorKeeper struct {
 	r        *running
 	delivery string
-	target   string
 	outputs  destination.ErrorOutputs
 }
 
@@ -136,7 +135,7 @@ func (c *Control) errorKeepers(key stream.Key) ([]errorKeeper, error) {
 		if err != nil {
 			return nil, fmt.Errorf("delivery %s: %w", d.ID, err)
 		}
-		keepers = append(keepers, errorKeeper{r: r, delivery: d.ID, target: d.Destination.Target(), outputs: outputs})
+		keepers = append(keepers, errorKeeper{r: r, delivery: d.ID, outputs: outputs})
 	}
 	if len(keepers) == 0 {
 		return nil, ErrNoErrorOutputs
@@ -145,14 +144,34 @@ func (c *Control) errorKeepers(key stream.Key) ([]errorKeeper, error) {
 	return keepers, nil
 }
 
-// findErrorOutput returns the keeper whose output a key names.
-func findErrorOutput(keepers []errorKeeper, key string) (errorKeeper, destination.ErrorOutput, error) {
-	for _, k := range keepers {
-		if o, ok := k.outputs.Find(key); ok {
-			return k, o, nil
+// findErrorOutput returns the keeper whose output a key names. Where it may be that of several, in different places, the one
+// has it that has such an output.
+func findErrorOutput(ctx context.Context, keepers []errorKeeper, key string) (found errorKeeper, o destination.ErrorOutput, err error) {
+	for i, k := range keepers {
+		one, ok := k.outputs.Find(key)
+		if !ok || k.shares(key, keepers[:i]) {
+			continue
+		}
+		if found.outputs != nil && !found.has(ctx, key) {
+			found.outputs = nil
+		}
+		if found.outputs == nil {
+			found, o = k, one
 		}
 	}
-	return errorKeeper{}, destination.ErrorOutput{}, fmt.Errorf("%s is no error output of the stream: %w", key, object.ErrNotFound)
+	if found.outputs == nil {
+		err = fmt.Errorf("%s is no error output of the stream: %w", key, object.ErrNotFound)
+	}
+	return found, o, err
+}
+
+// has says whether an output exists, or cannot be asked for.
+func (k errorKeeper) has(ctx context.Context, key string) bool {
+	lines, err := k.outputs.Open(ctx, key)
+	if err == nil {
+		lines.Close()
+	}
+	return !errors.Is(err, object.ErrNotFound)
 }
 
 // shares says whether a key is one of an earlier keeper's too: the settings of a stream and of its backup may give their
@@ -160,7 +179,7 @@ func findErrorOutput(keepers []errorKeeper, key string) (errorKeeper, destinatio
 func (k errorKeeper) shares(key string, earlier []errorKeeper) bool {
 	return slices.ContainsFunc(earlier, func(e errorKeeper) bool {
 		_, ok := e.outputs.Find(key)
-		return ok && e.target == k.target
+		return ok && e.outputs.Place() == k.outputs.Place()
 	})
 }
 

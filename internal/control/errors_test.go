@@ -366,3 +366,37 @@ func TestOneRedriveOfAStreamAtATime(t *testing.T) {
 		}
 	})
 }
+
+// Two deliveries give their error outputs equal keys, in buckets of their own.
+func TestErrorOutputsInSeveralBucketsAreToldApart(t *testing.T) {
+	newErrorNode(t, ingest.Rates{}, func(n *errorNode) {
+		n.settings.Compile["kept"] = func(stream.Key, []byte) (stream.Spec, error) {
+			kept := func(id, bucket string) stream.Delivery {
+				return stream.Delivery{ID: id, Buffer: stream.Buffer{Size: 1 << 30, Interval: time.Hour}, Destination: keeping{place{n.places, "x"},
+					s3.Config{Bucket: "data", ErrorBucket: bucket, ErrorPrefix: "e/!{firehose:error-output-type}/", Compression: "GZIP"}}}
+			}
+			return stream.Spec{Deliveries: []stream.Delivery{kept("one", "empty"), kept("two", "b"), kept("three", "b")}}, nil
+		}
+		n.restart()
+		key := n.fail(erroroutput.Processing, 1, 0, 2)
+		if got := n.list(ErrorFilter{}, ErrorPlace{}); !slices.Equal(got, []string{key}) {
+			t.Errorf("listed %q, want %q once", got, key)
+		}
+		if o, lines, err := n.OpenErrorOutput(n.Context(), keyOf("a"), key); err != nil || o.Delivery == "one" {
+			t.Errorf("opened %+v, %v", o, err)
+		} else {
+			lines.Close()
+		}
+		n.wantRedrive(Redrive{Keys: []string{key}}, "processing:2+0")
+		n.wantRedrive(Redrive{Keys: []string{key, strings.Replace(key, "e/", "f/", 1)}}, "processing:0+2 :0+0!")
+	})
+}
+
+func TestEventsThatCouldNotBeReadAreNotPutAgain(t *testing.T) {
+	newErrorNode(t, ingest.Rates{}, func(n *errorNode) {
+		n.fail(erroroutput.Masking, 1, 0, 2)
+		n.fail(erroroutput.Enrichment, 2, 2, 4)
+		n.wantRedrive(Redrive{}, "enrichment:2+0 masking:0+0!")
+		n.wantPut(2, 3)
+	})
+}

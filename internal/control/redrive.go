@@ -82,7 +82,7 @@ func (c *Control) Redrive(ctx context.Context, key stream.Key, what Redrive, rep
 		return err
 	}
 	if len(what.Keys) > 0 {
-		return redriveKeys(keepers, what.Keys, redrive, report)
+		return redriveKeys(ctx, keepers, what.Keys, redrive, report)
 	}
 	var failed error
 	err = c.ErrorOutputs(ctx, key, what.ErrorFilter, ErrorPlace{}, func(o ErrorOutput) bool {
@@ -97,9 +97,9 @@ func (c *Control) Redrive(ctx context.Context, key stream.Key, what Redrive, rep
 }
 
 // redriveKeys redrives the outputs that are named.
-func redriveKeys(keepers []errorKeeper, keys []string, redrive func(errorKeeper, ErrorOutput) error, report func(RedrivenOutput)) error {
+func redriveKeys(ctx context.Context, keepers []errorKeeper, keys []string, redrive func(errorKeeper, ErrorOutput) error, report func(RedrivenOutput)) error {
 	for _, key := range keys {
-		k, found, err := findErrorOutput(keepers, key)
+		k, found, err := findErrorOutput(ctx, keepers, key)
 		if err != nil {
 			report(RedrivenOutput{Key: key, Error: err.Error()})
 			continue
@@ -138,6 +138,10 @@ func redriveOutput(ctx context.Context, k errorKeeper, o ErrorOutput, what Redri
 	r := outputRedrive{Redrive: what, k: k, mark: o.Redriven, result: RedrivenOutput{Delivery: o.Delivery, Key: o.Key, Type: o.Type}}
 	if what.Force {
 		r.mark = state.Redriven{}
+	}
+	if o.Type == erroroutput.Masking {
+		r.result.Error = "these events could not be read, so that their output holds nothing of them that could be put again"
+		return r.result, nil
 	}
 	r.result.Skipped = r.mark.Records
 	if r.mark.Whole {

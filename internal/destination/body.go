@@ -25,7 +25,7 @@ func OpenEventBody(c eventbody.Config, env Env) (EventBody, error) {
 
 // Encoder begins the body of a batch.
 func (b EventBody) Encoder(head batch.Head, w io.Writer) (batch.Encoder, error) {
-	return b.Body.Encoder(eventbody.Metadata{BatchID: eventbody.BatchID(b.env.Identity(head, "batch")), Delivered: time.Now()}, w)
+	return b.Body.Encoder(eventbody.Metadata{BatchID: eventbody.BatchID(b.env.Identity(head, "batch")), Delivered: time.Now(), ReplayID: b.env.Replay}, w)
 }
 
 // Rejects says that events are refused that are no JSON objects.

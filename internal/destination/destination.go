@@ -67,6 +67,7 @@ type Env struct {
 	Stream   string          // the delivery stream's name
 	StreamID record.StreamID // its identity
 	Delivery string          // the delivery's identity within the stream
+	Replay   string          // id of the replay that delivers; empty for a delivery of what comes
 	Objects  object.Store    // where objects are put
 	Tables   convert.Tables  // definitions of tables that records are converted to
 

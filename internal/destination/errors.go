@@ -23,6 +23,9 @@ type ErrorOutput struct {
 
 // ErrorOutputs are the error outputs of one delivery. Only those count that the settings in force give their keys to.
 type ErrorOutputs interface {
+	// Place is where they are kept: of two deliveries, outputs of equal keys are the same if their places are equal.
+	Place() string
+
 	// List calls yield with the outputs whose keys come behind after, in the order of keys, until yield returns false. A
 	// type that is not empty leaves out the others.
 	List(ctx context.Context, errorType, after string, yield func(ErrorOutput) bool) error

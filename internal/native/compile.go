@@ -72,7 +72,6 @@ func (d *Document) notBuilt() (problems Problems) {
 	}
 	for i := range d.Destinations {
 		to, path := &d.Destinations[i], fmt.Sprintf("destinations[%d].", i)
-		check(to.S3 != nil && to.Errors != nil && to.Errors.Bucket != to.S3.Bucket, path+"errors.bucket")
 		check(to.S3 != nil && to.Format.Type == "raw" && (to.S3.File != "" || len(to.keyFields()) > 0 || compressions[to.Format.Compression] == ""),
 			path+"format.type raw with a file pattern, fields of events in the key, or this compression")
 	}
@@ -99,6 +98,7 @@ func (d *Destination) bucket(path string, problems *Problems) s3.Config {
 	if d.special() {
 		return s3.Config{
 			Bucket:      d.S3.Bucket,
+			ErrorBucket: d.Errors.Bucket,
 			ErrorPrefix: prefix(d.Errors.Key, errorFields),
 			Events:      &s3.Events{Body: d.body(), Naming: d.naming()},
 			Compression: "UNCOMPRESSED",
@@ -113,6 +113,7 @@ func (d *Destination) bucket(path string, problems *Problems) s3.Config {
 	return s3.Config{
 		Bucket:      d.S3.Bucket,
 		Prefix:      prefix(d.S3.Key, keyFields),
+		ErrorBucket: d.Errors.Bucket,
 		ErrorPrefix: prefix(d.Errors.Key, errorFields),
 		Delimiter:   d.Format.Type == "ndjson",
 		Compression: compressions[d.Format.Compression],

@@ -129,7 +129,7 @@ type HTTPEndpoint struct {
 
 // Errors is where an error output goes.
 type Errors struct {
-	Bucket string `key:"bucket" form:"bucket" help:"Name of the bucket; left out it is that of the S3 destination."`
+	Bucket string `key:"bucket" form:"bucket" help:"Name of the bucket; left out it is that of the S3 destination. Objects in it have the S3 destination's kms_key."`
 	Key    string `key:"key" default:"errors/{{error_type}}/{{year}}/{{month}}/{{day}}/{{hour}}/" help:"Folder of an error output, with {{error_type}} and the times of an S3 key."`
 }
 

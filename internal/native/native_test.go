@@ -14,6 +14,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"firehose/internal/batch"
 	"firehose/internal/destination"
 	"firehose/internal/destination/httpendpoint"
 	"firehose/internal/destination/s3"
@@ -244,7 +245,7 @@ destinations:
 	if first.ID != "lake" || first.Buffer != (stream.Buffer{Size: 128 << 20, Interval: 15 * time.Minute}) || first.Process.Lambda.Retries != 3 {
 		t.Errorf("the first delivery is %+v", first)
 	}
-	if want := (s3.Config{Bucket: "my-events", Prefix: "e/year=!{timestamp:yyyy}/!{timestamp:[]}",
+	if want := (s3.Config{Bucket: "my-events", ErrorBucket: "my-events", Prefix: "e/year=!{timestamp:yyyy}/!{timestamp:[]}",
 		ErrorPrefix: "errors/!{firehose:error-output-type}/!{timestamp:yyyy}/!{timestamp:MM}/!{timestamp:dd}/!{timestamp:HH}/!{timestamp:[]}",
 		Delimiter:   true, Compression: "GZIP", TimeZone: "Europe/Berlin"}); first.Destination != want {
 		t.Errorf("got  %+v\nwant %+v", first.Destination, want)
@@ -340,11 +341,31 @@ func TestADestinationKeepsItsType(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotBuiltIsRefusedByItsPath(t *testing.T) {
-	err := full(t).Check()
-	if err == nil || err.Error() != "destinations[0].errors.bucket: is not built into this server yet; leave it out" {
-		t.Errorf("got %v", err)
+func TestErrorOutputsGoWhereTheDocumentSays(t *testing.T) {
+	f := func(to, want string) {
+		t.Helper()
+		d := parseYAML(t, "name: clicks\ndestinations:\n  - {type: s3, s3: {bucket: lake}, "+to+"}\n")
+		spec, err := Compile(stream.Key{}, d.Stored())
+		if err != nil {
+			t.Fatal(err)
+		}
+		env := destination.Env{Stream: "clicks", Delivery: "s3"}
+		opened, err := spec.Deliveries[0].Destination.Open(env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := opened.(destination.Namer)
+		if got := name.Name(batch.Head{Failure: "processing-failed"}); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %s, want %s", to, got, want)
+		}
+		if got := name.Name(batch.Head{}); !strings.HasPrefix(got, "s3://lake/") {
+			t.Errorf("%s: data is %s", to, got)
+		}
 	}
+	f("errors: {bucket: failures, key: 'e/{{error_type}}/'}", "s3://failures/e/processing-failed/")
+	f("errors: {bucket: failures}, format: {type: json_array}", "s3://failures/errors/processing-failed/")
+	f("errors: {}", "s3://lake/errors/processing-failed/")
+	f("format: {type: json_array}", "s3://lake/errors/processing-failed/")
 }
 
 func TestSchemaIsInStep(t *testing.T) {

@@ -48,35 +48,96 @@ func (c Config) Check(ctx context.Context, env destination.Env, check *destinati
 	reader, _ := env.Objects.(object.Reader)
 	deleter, _ := env.Objects.(object.Deleter)
 	check.Do(destination.Authenticate, func() (string, error) { return c.authenticate(ctx, reader) })
-	at := time.Now().UTC()
-	var key string
-	text := fmt.Sprintf("Firehose put this object on %s to try whether it can deliver here. It may be deleted.\n", at.Format(time.RFC3339))
-	check.Do(destination.Write, func() (detail string, err error) {
-		if key, err = c.testKey(env, "verification", batch.Head{Time: at}, ".txt"); err != nil {
-			return "", err
-		}
-		err = env.Objects.Put(ctx, object.Object{Bucket: c.Bucket, Key: key, Body: bytes.NewReader([]byte(text)), Size: int64(len(text)),
-			ContentType: "text/plain; charset=utf-8", KMSKey: c.KMSKey})
-		return "s3://" + c.Bucket + "/" + key, c.advise(err)
-	})
+	objects := trial{Config: c, at: time.Now().UTC()}
+	check.Do(destination.Write, func() (string, error) { return objects.put(ctx, env) })
 	check.Do(destination.ReadBack, func() (string, error) {
 		if reader == nil {
 			return "", destination.SkipStep("the object store of this server cannot be read")
 		}
-		return c.readBack(ctx, reader, key, text)
+		return "", objects.readBack(ctx, reader)
 	})
 	check.Do(destination.Delete, func() (string, error) {
 		if deleter == nil {
 			return "", destination.SkipStep("the object store of this server deletes nothing; the object stays")
 		}
-		cleaning, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTime) // even if the time of the whole is over
-		defer cancel()
-		err := deleter.Delete(cleaning, c.Bucket, key)
-		if denied(err) {
-			return "", destination.SkipStep("the credentials may not delete, which deliveries do not need; the object stays")
-		}
-		return "", c.advise(err)
+		return "", objects.delete(ctx, deleter)
 	})
+}
+
+// trial is the putting of small objects: one where data goes, and one where error outputs go if that is another bucket.
+type trial struct {
+	Config
+	at     time.Time
+	places []place // of what is put
+}
+
+type place struct{ bucket, key string }
+
+func (t *trial) text() []byte {
+	return fmt.Appendf(nil, "Firehose put this object on %s to try whether it can deliver here. It may be deleted.\n", t.at.Format(time.RFC3339))
+}
+
+func (t *trial) put(ctx context.Context, env destination.Env) (detail string, err error) {
+	heads := []batch.Head{{Time: t.at}}
+	if t.failedBucket() != t.Bucket {
+		heads = append(heads, batch.Head{Time: t.at, Failure: "verification"})
+	}
+	var names []string
+	for _, head := range heads {
+		to := place{bucket: t.bucketOf(head)}
+		if to.key, err = t.testKey(env, "verification", head, ".txt"); err != nil {
+			return "", err
+		}
+		names = append(names, "s3://"+to.bucket+"/"+to.key)
+		text := t.text()
+		err = env.Objects.Put(ctx, object.Object{Bucket: to.bucket, Key: to.key, Body: bytes.NewReader(text), Size: int64(len(text)),
+			ContentType: "text/plain; charset=utf-8", KMSKey: t.KMSKey})
+		if err != nil {
+			if deleter, ok := env.Objects.(object.Deleter); ok {
+				_ = t.delete(ctx, deleter) // what was put before; the error of the step says more
+			}
+			return strings.Join(names, " and "), advise(to.bucket, err)
+		}
+		t.places = append(t.places, to)
+	}
+	return strings.Join(names, " and "), nil
+}
+
+func (t *trial) readBack(ctx context.Context, reader object.Reader) error {
+	for _, from := range t.places {
+		body, err := reader.Get(ctx, from.bucket, from.key)
+		if denied(err) {
+			return destination.SkipStep("the credentials may not read, which deliveries do not need; firehose errors does")
+		}
+		if err != nil {
+			return advise(from.bucket, err)
+		}
+		want := t.text()
+		got, err := io.ReadAll(io.LimitReader(body, int64(len(want))+1))
+		if body.Close(); err != nil {
+			return err
+		}
+		if !bytes.Equal(got, want) {
+			return errors.New("the object has another content than was put")
+		}
+	}
+	return nil
+}
+
+// delete deletes all, even if the time of the whole is over.
+func (t *trial) delete(ctx context.Context, deleter object.Deleter) (failed error) {
+	cleaning, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTime)
+	defer cancel()
+	for _, from := range t.places {
+		switch err := deleter.Delete(cleaning, from.bucket, from.key); {
+		case failed != nil:
+		case denied(err):
+			failed = destination.SkipStep("the credentials may not delete, which deliveries do not need; the object stays")
+		default:
+			failed = advise(from.bucket, err)
+		}
+	}
+	return failed
 }
 
 // reach takes the steps to the bucket's address. That comes from the server's own settings, so it may be any.
@@ -126,23 +187,7 @@ func (c Config) authenticate(ctx context.Context, reader object.Reader) (string,
 	if denied(err) {
 		return "the credentials are known; they may not list the bucket, which deliveries do not need", nil
 	}
-	return "", c.advise(err)
-}
-
-func (c Config) readBack(ctx context.Context, reader object.Reader, key, want string) (string, error) {
-	body, err := reader.Get(ctx, c.Bucket, key)
-	if denied(err) {
-		return "", destination.SkipStep("the credentials may not read, which deliveries do not need; firehose errors does")
-	}
-	if err != nil {
-		return "", c.advise(err)
-	}
-	defer body.Close()
-	got, err := io.ReadAll(io.LimitReader(body, int64(len(want))+1))
-	if err == nil && string(got) != want {
-		err = errors.New("the object has another content than was put")
-	}
-	return "", err
+	return "", advise(c.Bucket, err)
 }
 
 // denied says whether a request was understood and not permitted.
@@ -152,7 +197,7 @@ func denied(err error) bool {
 }
 
 // advise says how to mend an error in words for whoever is writing a document.
-func (c Config) advise(err error) error {
+func advise(bucket string, err error) error {
 	broken := verdict.AsSetUp(err)
 	if broken == nil {
 		return err
@@ -160,7 +205,7 @@ func (c Config) advise(err error) error {
 	advised := *broken
 	switch {
 	case broken.Code == "S3.NoSuchBucket":
-		advised.Fix = "Create the bucket " + c.Bucket + ", or correct its name."
+		advised.Fix = "Create the bucket " + bucket + ", or correct its name."
 	case broken.Code == "S3.KMS.NotFoundException":
 		advised.Fix = "Correct the ARN of the KMS key, or enable the key."
 	}
@@ -177,10 +222,13 @@ func (c Config) testKey(env destination.Env, purpose string, head batch.Head, ex
 	rand.Read(id[:]) // never fails
 	b := to.(*bucket)
 	folder := ""
-	if b.events != nil {
+	switch {
+	case head.Failure != "":
+		folder = b.failed.Evaluate(objectkey.Values{Time: head.Time, Seed: id[:], ErrorType: head.Failure})
+	case b.events != nil:
 		key := b.events.key(env, head, extension)
 		folder = key[:strings.LastIndexByte(key, '/')+1]
-	} else {
+	default:
 		folder = b.prefix.Evaluate(objectkey.Values{Time: head.Time, Seed: id[:]})
 	}
 	return folder + "firehose-" + purpose + head.Time.Format("-2006-01-02-15-04-05-") + hex.EncodeToString(id[:]) + extension, nil
@@ -211,6 +259,6 @@ func (c Config) Send(ctx context.Context, env destination.Env, event []byte) (st
 	if err != nil {
 		return "", err
 	}
-	return "s3://" + c.Bucket + "/" + key, c.advise(env.Objects.Put(ctx, object.Object{Bucket: c.Bucket, Key: key, Body: one.Body, Size: one.Body.Size(),
+	return "s3://" + c.Bucket + "/" + key, advise(c.Bucket, env.Objects.Put(ctx, object.Object{Bucket: c.Bucket, Key: key, Body: one.Body, Size: one.Body.Size(),
 		ContentType: contentType, ContentEncoding: b.contentEncoding(one.Head), KMSKey: c.KMSKey}))
 }

@@ -66,6 +66,14 @@ func TestCheckOfABucketSaysWhichStepFailsAndWhy(t *testing.T) {
 	f("no such key for encryption", destination.Write, c, on("PutObject", 400, "KMS.NotFoundException"))
 	f("fails to read", destination.ReadBack, c, on("GetObject", 500, "InternalError"))
 	f("fails to delete", destination.Delete, c, on("DeleteObject", 500, "InternalError"))
+	apart, before := c, len(fake.Objects("leads"))
+	apart.ErrorBucket = "failures"
+	f("another bucket for errors does not exist", destination.Write, apart, nil)
+	fake.MakeBucket("failures")
+	f("another bucket for errors", "", apart, nil)
+	if data, failures := fake.Objects("leads"), fake.Objects("failures"); len(data) != before || len(failures) != 0 {
+		t.Errorf("left %v and %v", data, failures)
+	}
 
 	fake.SetRule(nil)
 	closed, err := net.Listen("tcp", "127.0.0.1:0")

@@ -3,6 +3,9 @@
 package s3
 
 import (
+	"cmp"
+
+	"firehose/internal/batch"
 	"firehose/internal/convert"
 	"firehose/internal/destination"
 )
@@ -10,6 +13,7 @@ import (
 // Config is an S3 destination.
 type Config struct {
 	Bucket      string          // the bucket's name
+	ErrorBucket string          // that of error outputs; empty for the same
 	Prefix      string          // expression text; empty for none
 	ErrorPrefix string          // expression text; empty for none
 	Partitioned bool            // Prefix names partition keys, which batches bring
@@ -28,4 +32,17 @@ var _ destination.Config = Config{}
 func (Config) Kind() string { return "s3" }
 
 // Target returns the bucket's ARN.
-func (c Config) Target() string { return "arn:aws:s3:::" + c.Bucket }
+func (c Config) Target() string { return arn(c.Bucket) }
+
+func arn(bucket string) string { return "arn:aws:s3:::" + bucket }
+
+// failedBucket is the bucket of error outputs.
+func (c Config) failedBucket() string { return cmp.Or(c.ErrorBucket, c.Bucket) }
+
+// bucketOf returns the bucket of a batch's object.
+func (c Config) bucketOf(head batch.Head) string {
+	if head.Failure != "" {
+		return c.failedBucket()
+	}
+	return c.Bucket
+}

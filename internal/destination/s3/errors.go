@@ -19,7 +19,8 @@ var _ destination.ErrorKeeper = Config{}
 // errorTypes are the types of failure that a delivery writes, sorted.
 func errorTypes() []string {
 	types := []string{erroroutput.Processing, erroroutput.Conversion, erroroutput.Decompression, erroroutput.Extraction,
-		erroroutput.Partitioning, erroroutput.Partitions, erroroutput.HTTPEndpoint, erroroutput.Webhook}
+		erroroutput.Partitioning, erroroutput.Partitions, erroroutput.HTTPEndpoint, erroroutput.Webhook,
+		erroroutput.Enrichment, erroroutput.Masking, erroroutput.Format}
 	slices.Sort(types)
 	return types
 }
@@ -47,8 +48,11 @@ func (c Config) ErrorOutputs(env destination.Env) (destination.ErrorOutputs, err
 	if err != nil {
 		return nil, err
 	}
-	return &errorOutputs{bucket: c.Bucket, stream: env.Stream, objects: objects, failed: failed}, nil
+	return &errorOutputs{bucket: c.failedBucket(), stream: env.Stream, objects: objects, failed: failed}, nil
 }
+
+// Place is the bucket's ARN.
+func (e *errorOutputs) Place() string { return arn(e.bucket) }
 
 // Find reads what a key tells.
 func (e *errorOutputs) Find(key string) (destination.ErrorOutput, bool) {

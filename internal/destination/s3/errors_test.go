@@ -67,7 +67,7 @@ func TestErrorOutputsAreFoundAgain(t *testing.T) {
 					t.Fatal(err)
 				}
 				if e.Stream == ours.Stream && failure != "" {
-					want = append(want, strings.TrimPrefix(d.(destination.Namer).Name(b.Head), "s3://bucket/"))
+					want = append(want, strings.TrimPrefix(d.(destination.Namer).Name(b.Head), "s3://"+c.failedBucket()+"/"))
 				}
 			}
 		}
@@ -122,6 +122,31 @@ func TestErrorOutputsAreFoundAgain(t *testing.T) {
 	f(Config{Compression: "Snappy", ErrorPrefix: "errors/"})
 	f(Config{Compression: "HADOOP_SNAPPY", Prefix: "x/!{timestamp:yyyy}/", ErrorPrefix: "x/!{firehose:error-output-type}/"})
 	f(Config{Compression: "GZIP", Partitioned: true, Prefix: "c=!{partitionKeyFromQuery:c}/", ErrorPrefix: "!{firehose:error-output-type}/"})
+	f(Config{Compression: "GZIP", ErrorBucket: "failures", ErrorPrefix: "!{firehose:error-output-type}/"})
+}
+
+func TestErrorOutputsOfEveryTypeAreFound(t *testing.T) {
+	store, err := folder.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	c := Config{Bucket: "bucket", ErrorPrefix: "e/!{firehose:error-output-type}/", Compression: "GZIP"}
+	d, outputs := open(t, c, env(store)), errorsOf(t, c, env(store))
+	for _, failure := range []string{erroroutput.Processing, erroroutput.Conversion, erroroutput.Decompression, erroroutput.Extraction, erroroutput.Partitioning,
+		erroroutput.Partitions, erroroutput.HTTPEndpoint, erroroutput.Webhook, erroroutput.Enrichment, erroroutput.Masking, erroroutput.Format} {
+		if err := d.Deliver(t.Context(), failedOf(t, d, failure, 1, time.Now(), "line\n")); err != nil {
+			t.Fatal(err)
+		}
+		found := 0
+		err := outputs.List(t.Context(), failure, "", func(o destination.ErrorOutput) bool {
+			found++
+			return o.Type == failure
+		})
+		if err != nil || found != 1 {
+			t.Errorf("%s: found %d, %v", failure, found, err)
+		}
+	}
 }
 
 func TestErrorOutputsOfAMissingObjectAndOfAStoreThatCannotBeRead(t *testing.T) {

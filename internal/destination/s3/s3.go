@@ -95,7 +95,7 @@ func (d *delimited) Write(records batch.Records) error {
 // Deliver puts the batch's object. Putting it again replaces it with the same bytes.
 func (b *bucket) Deliver(ctx context.Context, batch *batch.Batch) error {
 	return b.env.Objects.Put(ctx, object.Object{
-		Bucket:          b.Bucket,
+		Bucket:          b.bucketOf(batch.Head),
 		Key:             b.key(batch.Head),
 		Body:            batch.Body,
 		Size:            batch.Body.Size(),
@@ -113,7 +113,7 @@ func (b *bucket) contentEncoding(head batch.Head) string {
 }
 
 // Name returns the URL of a batch's object.
-func (b *bucket) Name(head batch.Head) string { return "s3://" + b.Bucket + "/" + b.key(head) }
+func (b *bucket) Name(head batch.Head) string { return "s3://" + b.bucketOf(head) + "/" + b.key(head) }
 
 // Close does nothing: the object store is shared.
 func (b *bucket) Close() error { return nil }

@@ -244,6 +244,8 @@ func TestKeysStayTheSame(t *testing.T) {
 	other.Failure = "processing-failed"
 	f(Config{Prefix: "raw/"}, other)
 	f(Config{Compression: "GZIP", ErrorPrefix: "err/!{firehose:error-output-type}/!{timestamp:yyyy}/"}, other)
+	f(Config{Prefix: "raw/", ErrorBucket: "failures"}, other)
+	f(Config{Prefix: "raw/", ErrorBucket: "failures"}, testHead)
 	other = testHead
 	other.Partition = string(batch.JoinPartition(nil, []string{"42", "eu/west", "ios"}))
 	f(Config{Prefix: "c=!{partitionKeyFromQuery:cid}/!{partitionKeyFromLambda:dev}/!{partitionKeyFromQuery:region}/!{timestamp:yyyy}/",
