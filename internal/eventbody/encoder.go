@@ -83,7 +83,10 @@ func (e *Encoder) Write(records batch.Records) error {
 // add adds an event. The error is the event's.
 func (e *Encoder) add(record []byte) error {
 	at := position{index: e.events, sequence: e.meta.Skipped + e.events + 1, batchID: e.meta.BatchID}
-	event, err := e.prepare(record, at.sequence)
+	event, err := record, error(nil)
+	if e.body.Format != Raw {
+		event, err = e.prepare(record, at.sequence)
+	}
 	if err != nil {
 		return err
 	}
@@ -181,6 +184,13 @@ func (lines) end(dst []byte, _ int) []byte { return dst }
 func (lines) event(dst, event []byte, _ position) ([]byte, error) {
 	return append(append(dst, event...), '\n'), nil
 }
+
+// raw puts nothing between events.
+type raw struct{}
+
+func (raw) begin(dst []byte) []byte                             { return dst }
+func (raw) end(dst []byte, _ int) []byte                        { return dst }
+func (raw) event(dst, event []byte, _ position) ([]byte, error) { return append(dst, event...), nil }
 
 // array is the form of a JSON array. It has an event on each line, so that it can be read by eye and by grep.
 type array struct{}

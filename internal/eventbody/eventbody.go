@@ -4,12 +4,13 @@
 //	json_array   one array, an event a line
 //	cloudevents  one array of CloudEvents 1.0 in structured JSON, the event or a part of it as data
 //	csv          chosen fields of events as columns
+//	raw          the bytes of the events, one after the other
 //
 // and one of the containers that Compression names.
 //
 // An event goes in as it is. It is only brought to one line where it has several, and bytes that are not UTF-8 are replaced
 // by U+FFFD, so that one event cannot spoil the others. What is no JSON object is refused and never in a body; the others
-// of its batch are.
+// of its batch are. Raw alone takes whatever comes, as it is.
 //
 // With Config.Metadata each event says how it was sent:
 //
@@ -26,6 +27,7 @@ package eventbody
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -44,10 +46,11 @@ const (
 	JSONArray  Format = "json_array"
 	CloudEvent Format = "cloudevents"
 	CSVTable   Format = "csv"
+	Raw        Format = "raw"
 )
 
 // Formats are all formats.
-func Formats() []Format { return []Format{NDJSON, JSONArray, CloudEvent, CSVTable} }
+func Formats() []Format { return []Format{NDJSON, JSONArray, CloudEvent, CSVTable, Raw} }
 
 // Config says how events become a body. Empty members stand for their defaults.
 type Config struct {
@@ -129,6 +132,11 @@ func Compile(c Config) (*Body, error) {
 		b.form, err = c.CloudEvents.compile()
 	case CSVTable:
 		b.form, err = c.CSV.compile()
+	case Raw:
+		if c.Metadata {
+			err = errors.New("raw events have no metadata; leave it out")
+		}
+		b.form = raw{}
 	default:
 		return nil, fmt.Errorf("format %q is none of %s", c.Format, list(Formats()))
 	}
@@ -153,6 +161,8 @@ func (b *Body) ContentType() string {
 		return "application/json"
 	case CloudEvent:
 		return "application/cloudevents-batch+json"
+	case Raw:
+		return "application/octet-stream"
 	case CSVTable:
 		if b.CSV.NoHeader {
 			return "text/csv; charset=utf-8; header=absent"
@@ -165,7 +175,7 @@ func (b *Body) ContentType() string {
 // ContentEncoding is the value of the header of this name, empty for none.
 func (b *Body) ContentEncoding() string { return b.Compression.encoding() }
 
-// FileExtension is what a file's name ends with: .json.gz. JSON of every form is .json.
+// FileExtension is what a file's name ends with: .json.gz. JSON of every form is .json; raw events may be anything.
 func (b *Body) FileExtension() string { return b.plainExtension() + b.Compression.extension() }
 
 // plainExtension is that of a file before it is compressed.
@@ -175,6 +185,8 @@ func (b *Body) plainExtension() string {
 		return b.Extension
 	case b.Format == CSVTable:
 		return ".csv"
+	case b.Format == Raw:
+		return ""
 	}
 	return ".json"
 }

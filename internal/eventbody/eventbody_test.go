@@ -162,6 +162,14 @@ func TestWhatIsNoEventIsRefusedAloneWithAReason(t *testing.T) {
 	}
 }
 
+func TestRawTakesWhateverComes(t *testing.T) {
+	all := append(append([]string(nil), events...), bad...)
+	got, rejected := encode(t, Config{Format: Raw}, meta, run(all[:5]...), run(all[5:]...))
+	if want := strings.Join(all, ""); got != want || len(rejected) > 0 {
+		t.Errorf("got %q, %d refused, want %q", got, len(rejected), want)
+	}
+}
+
 func TestBodiesWithoutEvents(t *testing.T) {
 	want := map[string]string{"ndjson": "", "metadata": "", "json_array": "[]\n", "cloudevents": "[]\n"}
 	for name, c := range configs() {
@@ -258,6 +266,7 @@ func TestHeadersAndExtensions(t *testing.T) {
 	f(Config{Format: CloudEvent, Compression: Snappy, CloudEvents: CloudEvents{SourceDefault: "/s"}}, "application/cloudevents-batch+json", "x-snappy-framed", ".json.sz")
 	f(Config{Format: CSVTable, Compression: HadoopSnappy, CSV: CSV{Columns: column}}, "text/csv; charset=utf-8; header=present", "hadoop-snappy", ".csv.snappy")
 	f(Config{Format: CSVTable, Compression: Zip, CSV: CSV{Columns: column}}, "text/csv; charset=utf-8; header=present", "zip", ".csv.zip")
+	f(Config{Format: Raw, Compression: LZ4}, "application/octet-stream", "lz4", ".lz4")
 	f(Config{Format: CSVTable, CSV: CSV{Columns: column, NoHeader: true}}, "text/csv; charset=utf-8; header=absent", "", ".csv")
 }
 
@@ -275,7 +284,8 @@ func TestMistakesInAConfigAreNamed(t *testing.T) {
 		}
 		return Config{Format: CloudEvent, CloudEvents: c}
 	}
-	f(Config{Format: "xml"}, `format "xml" is none of ndjson, json_array, cloudevents, csv`)
+	f(Config{Format: "xml"}, `format "xml" is none of ndjson, json_array, cloudevents, csv, raw`)
+	f(Config{Format: Raw, Metadata: true}, "raw: raw events have no metadata")
 	f(Config{Compression: "bzip2"}, `compression "bzip2" is none of none, gzip, snappy, hadoop_snappy, lz4, zstd, zip`)
 	f(Config{Extension: "a/b"}, `extension "a/b" is no dot`)
 	f(Config{Format: CSVTable}, "csv: columns are needed")

@@ -30,8 +30,7 @@ func (r References) Compile(key stream.Key, stored []byte) (stream.Spec, error) 
 	return d.spec(key, r)
 }
 
-// Check finds what only those can find who carry the document out, and the parts of the language that nothing carries out yet.
-// The error is Problems.
+// Check finds what only those can find who carry the document out. The error is Problems.
 func (d *Document) Check() error {
 	_, err := d.spec(stream.Key{}, anything)
 	return err
@@ -39,7 +38,7 @@ func (d *Document) Check() error {
 
 // spec is what the document means.
 func (d *Document) spec(key stream.Key, r References) (stream.Spec, error) {
-	problems := d.notBuilt()
+	var problems Problems
 	spec := stream.Spec{Idempotency: d.Idempotency.compile(), EventMax: int(d.Source.MaxEventBytes)}
 	for i := range d.Destinations {
 		to, path := &d.Destinations[i], fmt.Sprintf("destinations[%d]", i)
@@ -63,25 +62,10 @@ func (d *Document) spec(key stream.Key, r References) (stream.Spec, error) {
 	return spec, nil
 }
 
-// notBuilt lists the given parts of the language that nothing carries out yet.
-func (d *Document) notBuilt() (problems Problems) {
-	check := func(given bool, path string) {
-		if given {
-			problems.add(path, "", "is not built into this server yet; leave it out")
-		}
-	}
-	for i := range d.Destinations {
-		to, path := &d.Destinations[i], fmt.Sprintf("destinations[%d].", i)
-		check(to.S3 != nil && to.Format.Type == "raw" && (to.S3.File != "" || len(to.keyFields()) > 0 || compressions[to.Format.Compression] == ""),
-			path+"format.type raw with a file pattern, fields of events in the key, or this compression")
-	}
-	return problems
-}
-
 // compressions are those of the S3 destination by their names here.
 var compressions = map[string]string{"none": "UNCOMPRESSED", "gzip": "GZIP", "snappy": "Snappy", "zip": "ZIP"}
 
-// open makes the configuration of a destination, or returns nil where notBuilt has said why not.
+// open makes the configuration of a destination.
 func (d *Destination) open(path string, key stream.Key, r References, problems *Problems) destination.Config {
 	switch {
 	case d.S3 != nil:
@@ -123,11 +107,12 @@ func (d *Destination) bucket(path string, problems *Problems) s3.Config {
 	}
 }
 
-// special says whether objects are made by a format of events, and named by eventkey. Lines of JSON under a key of times alone
-// need neither, and are not even read.
+// special says whether objects are made by a format of events, and named by eventkey. Lines of JSON and raw events under a key
+// of times alone need neither, and are not even read.
 func (d *Destination) special() bool {
 	f := d.Format
-	return d.S3 != nil && f.Type != "raw" && (f.Type != "ndjson" || f.Metadata || compressions[f.Compression] == "" || d.S3.File != "" || !timesOnly(d.S3.Key))
+	plain := f.Type == "raw" || f.Type == "ndjson" && !f.Metadata
+	return d.S3 != nil && (!plain || compressions[f.Compression] == "" || d.S3.File != "" || !timesOnly(d.S3.Key))
 }
 
 // naming is the key and the file of an S3 destination in the language of eventkey.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -364,6 +365,7 @@ func TestErrorOutputsGoWhereTheDocumentSays(t *testing.T) {
 	}
 	f("errors: {bucket: failures, key: 'e/{{error_type}}/'}", "s3://failures/e/processing-failed/")
 	f("errors: {bucket: failures}, format: {type: json_array}", "s3://failures/errors/processing-failed/")
+	f("errors: {bucket: failures}, format: {type: raw, compression: zstd}", "s3://failures/errors/processing-failed/")
 	f("errors: {}", "s3://lake/errors/processing-failed/")
 	f("format: {type: json_array}", "s3://lake/errors/processing-failed/")
 }
@@ -478,4 +480,50 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Raw events are delivered by the same plain way as lines, unless something asks for what only events have.
+func TestRawEventsAreNamedByWhatTheyHold(t *testing.T) {
+	f := func(format, s3 string, wantKeys int, want string) {
+		t.Helper()
+		d := parseYAML(t, "name: clicks\ndestinations:\n  - {type: s3, s3: {bucket: lake, "+s3+"}, format: {type: raw, "+format+"}}\n")
+		if err := d.Check(); err != nil {
+			t.Fatal(err)
+		}
+		spec, err := Compile(stream.Key{}, d.Stored())
+		if err != nil {
+			t.Fatal(err)
+		}
+		opened, err := spec.Deliveries[0].Destination.Open(destination.Env{Stream: "clicks", Delivery: "s3"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		values := make([]string, wantKeys)
+		for i := range values {
+			values[i] = "value"
+		}
+		name := opened.(destination.Namer).Name(batch.Head{Version: 1, Time: time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC), Partition: string(batch.JoinPartition(nil, values))})
+		if matched, _ := regexp.MatchString("^s3://lake/"+want+"$", name); !matched {
+			t.Errorf("%s, %s: %s, want %s", format, s3, name, want)
+		}
+		if partitioned := spec.Deliveries[0].Process.Partition != nil; partitioned != (wantKeys > 0) {
+			t.Errorf("%s, %s: partitioned %v", format, s3, partitioned)
+		}
+		var body bytes.Buffer
+		encoder, err := opened.Encoder(t.Context(), batch.Head{}, &body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(encoder.Write(batch.Records{Data: []byte("a\nb"), Ends: []int{1, 3}}), encoder.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(format, "none") && body.String() != "a\nb" {
+			t.Errorf("%s, %s: %q", format, s3, body.String())
+		}
+	}
+	f("compression: gzip", "key: a/", 0, "a/clicks-1-2026-02-03-04-05-06-[0-9a-f-]{36}.gz")
+	f("compression: none", "file: 'x-{{year}}-{{unique}}'", 0, "2026/02/03/04/x-2026-[0-9A-Za-z]+")
+	f("compression: none", "key: '{{lead.state}}/'", 1, "value/events-.*")
+	f("compression: zstd", "key: a/", 0, "a/events-.*.zst")
+	f("compression: lz4", "key: '{{flow_id}}/', extension: .bin", 1, "value/events-.*.bin")
 }
