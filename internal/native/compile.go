@@ -160,6 +160,7 @@ func (d *Destination) events(metadata map[string]any, r References) (*process.Ev
 	if e.Enrich, err = d.Enrich.compile(metadata, r); err != nil {
 		return nil, err
 	}
+	e.MaskedFields = d.Format.Metadata
 	e.Masks, e.Key, err = d.Mask.compile(r)
 	return e, err
 }

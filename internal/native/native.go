@@ -89,7 +89,7 @@ type Batch struct {
 type Format struct {
 	Type        string   `key:"type" allowed:"ndjson|json_array|cloudevents|csv|raw" help:"Left out it is ndjson, and raw for http_endpoint. ndjson is an event a line; json_array one array; cloudevents a batch of CloudEvents; csv the chosen columns; raw the bytes of the events, one after the other."`
 	Compression string   `key:"compression" allowed:"none|gzip|snappy|lz4|zstd|zip" help:"Compression of the body; left out it is gzip for s3 and none for all others."`
-	Metadata    bool     `key:"metadata" default:"false" help:"Adds firehose_metadata to each event: batch_id, sequence, delivered_at."`
+	Metadata    bool     `key:"metadata" default:"false" help:"Adds firehose_metadata to each event: batch_id, sequence, delivered_at, and masked_fields where there are masks."`
 	Columns     []string `key:"columns" help:"Paths of the columns of csv, in their order."`
 }
 

@@ -527,3 +527,19 @@ func TestRawEventsAreNamedByWhatTheyHold(t *testing.T) {
 	f("compression: zstd", "key: a/", 0, "a/events-.*.zst")
 	f("compression: lz4", "key: '{{flow_id}}/', extension: .bin", 1, "value/events-.*.bin")
 }
+
+func TestMaskedFieldsAreListedWhereThereIsMetadata(t *testing.T) {
+	f := func(metadata, mask string, want bool) {
+		t.Helper()
+		d := parseYAML(t, "name: clicks\ndestinations:\n  - {type: s3, s3: {bucket: lake}, filter: {}, format: {metadata: "+metadata+"}"+mask+"}\n")
+		spec, err := Compile(stream.Key{}, d.Stored())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := spec.Deliveries[0].Process.Events.MaskedFields; got != want {
+			t.Errorf("metadata %s%s: %v", metadata, mask, got)
+		}
+	}
+	f("true", ", mask: {rules: [{path: a, kind: all}]}", true)
+	f("false", ", mask: {rules: [{path: a, kind: all}]}", false)
+}

@@ -18,6 +18,9 @@ type Events struct {
 	Enrich *enrich.Config // nil: nothing is added
 	Masks  []mask.Rule    // none: nothing is hidden
 	Key    mask.Key       // of masks that hash
+
+	// MaskedFields lists in firehose_metadata.masked_fields of each event the paths of which something was masked.
+	MaskedFields bool
 }
 
 // Surroundings are what the steps need of the server.
@@ -31,6 +34,7 @@ type Prepared struct {
 	enricher *enrich.Enricher
 	masks    *mask.Masks
 	timed    bool
+	listed   bool // masked fields, in the event
 }
 
 // Prepare compiles Events. Its tables are loaded by whoever runs Tables.
@@ -52,6 +56,7 @@ func Prepare(e Events, s Surroundings) (*Prepared, error) {
 		if p.masks, err = mask.Compile(e.Masks, e.Key); err != nil {
 			return nil, fmt.Errorf("mask: %w", err)
 		}
+		p.listed = e.MaskedFields
 	}
 	return p, nil
 }
@@ -69,6 +74,7 @@ func (p *Prepared) Filter() *filter.Filter { return p.filter }
 type Steps struct {
 	*Prepared
 	masker           *mask.Masker
+	lister           lister // of masked fields
 	enriched, masked []byte
 }
 
@@ -138,6 +144,9 @@ func (s *Steps) Mask(event []byte) ([]byte, mask.Done, *erroroutput.Failure) {
 			Message: "The event is not a JSON object, so what it holds cannot be masked, and it is not shown here."}
 	}
 	s.masked = masked
+	if s.listed {
+		masked = s.lister.put(masked, done.Fields)
+	}
 	return masked, done, nil
 }
 
