@@ -3,7 +3,11 @@ package awsapi
 import (
 	"time"
 
+	"firehose/internal/destination"
+	"firehose/internal/destination/httpendpoint"
 	"firehose/internal/destination/s3"
+	"firehose/internal/destination/webhook"
+	"firehose/internal/eventbody"
 	"firehose/internal/native"
 	"firehose/internal/stream"
 
@@ -15,8 +19,8 @@ import (
 // does not change it.
 func isNative(s *stream.Stream) bool { return s.Language == native.Language }
 
-// describeNative shows the S3 destinations of a native stream as this API would have declared them. Others are left out, so
-// that clients that only ask for the status get it.
+// describeNative shows the destinations of a native stream as this API would have declared them. What it has no words for
+// (filters, masks, formats, fields in keys) is left out, and so is every credential.
 func describeNative(s *stream.Stream) ([]types.DestinationDescription, error) {
 	spec, err := native.Compile(s.Key, s.Document())
 	if err != nil {
@@ -24,33 +28,50 @@ func describeNative(s *stream.Stream) ([]types.DestinationDescription, error) {
 	}
 	destinations := []types.DestinationDescription{}
 	for _, d := range spec.Deliveries {
-		config, ok := d.Destination.(s3.Config)
-		if !ok {
-			continue
+		if r, ok := d.Destination.(destination.Referrer); ok {
+			d.Destination = r.Unresolved()
 		}
-		extended := describeDelivery(s.Key, d, config)
-		destinations = append(destinations, types.DestinationDescription{DestinationId: aws.String(d.ID),
-			ExtendedS3DestinationDescription: extended, S3DestinationDescription: reduced(extended)})
+		shown := types.DestinationDescription{DestinationId: aws.String(d.ID)}
+		switch config := d.Destination.(type) {
+		case s3.Config:
+			shown.ExtendedS3DestinationDescription = describeBucket(s.Key, d, config)
+			shown.S3DestinationDescription = reduced(shown.ExtendedS3DestinationDescription)
+		case httpendpoint.Config:
+			shown.HttpEndpointDestinationDescription = describeEndpoint(s.Key, d, config)
+		case webhook.Config:
+			shown.HttpEndpointDestinationDescription = describeWebhook(s.Key, d, config)
+		}
+		destinations = append(destinations, shown)
 	}
 	return destinations, nil
 }
 
-// describeDelivery shows a delivery to S3. Amazon requires a role, and a native stream has none: the one that is shown stands
-// for the server's own credentials.
-func describeDelivery(key stream.Key, d stream.Delivery, config s3.Config) *extendedS3 {
+// nativeRole stands for the server's own credentials: Amazon requires a role, and a native stream has none.
+func nativeRole(key stream.Key) *string {
+	return aws.String("arn:aws:iam::" + key.Account + ":role/firehose")
+}
+
+// up divides and rounds up.
+func up[T int64 | time.Duration](value, unit T) *int32 {
+	return aws.Int32(int32((value + unit - 1) / unit))
+}
+
+// describeBucket shows a delivery to S3.
+func describeBucket(key stream.Key, d stream.Delivery, config s3.Config) *extendedS3 {
 	shown := &extendedS3{
-		RoleARN:           aws.String("arn:aws:iam::" + key.Account + ":role/firehose"),
-		BucketARN:         aws.String(config.Target()),
-		Prefix:            aws.String(config.Prefix),
-		ErrorOutputPrefix: aws.String(config.ErrorPrefix),
-		CompressionFormat: types.CompressionFormat(config.Compression),
-		BufferingHints: &types.BufferingHints{
-			SizeInMBs:         aws.Int32(int32((d.Buffer.Size + 1<<20 - 1) >> 20)),
-			IntervalInSeconds: aws.Int32(int32((d.Buffer.Interval + time.Second - 1) / time.Second)),
-		},
+		RoleARN:                  nativeRole(key),
+		BucketARN:                aws.String(config.Target()),
+		Prefix:                   aws.String(config.Prefix),
+		ErrorOutputPrefix:        aws.String(config.ErrorPrefix),
+		CompressionFormat:        types.CompressionFormat(config.Compression),
+		BufferingHints:           &types.BufferingHints{SizeInMBs: up(d.Buffer.Size, 1<<20), IntervalInSeconds: up(d.Buffer.Interval, time.Second)},
 		EncryptionConfiguration:  &types.EncryptionConfiguration{NoEncryptionConfig: types.NoEncryptionConfigNoEncryption},
 		CloudWatchLoggingOptions: &types.CloudWatchLoggingOptions{Enabled: aws.Bool(false)},
 		S3BackupMode:             types.S3BackupModeDisabled,
+	}
+	if config.Events != nil {
+		shown.CompressionFormat = eventCompressions[config.Events.Body.Compression]
+		shown.Prefix = nil // the key is in another language
 	}
 	if config.KMSKey != "" {
 		shown.EncryptionConfiguration = &types.EncryptionConfiguration{KMSEncryptionConfig: &types.KMSEncryptionConfig{AWSKMSKeyARN: aws.String(config.KMSKey)}}
@@ -60,6 +81,53 @@ func describeDelivery(key stream.Key, d stream.Delivery, config s3.Config) *exte
 	}
 	if config.Extension != "" {
 		shown.FileExtension = aws.String(config.Extension)
+	}
+	return shown
+}
+
+// eventCompressions are those of events that Amazon has a word for. Its Snappy is another container than that of events.
+var eventCompressions = map[eventbody.Compression]types.CompressionFormat{
+	eventbody.None: types.CompressionFormatUncompressed,
+	eventbody.Gzip: types.CompressionFormatGzip,
+	eventbody.Zip:  types.CompressionFormatZip,
+}
+
+// describeEndpoint shows a delivery to an HTTP endpoint. How long it is tried again, which is without end, has no word.
+func describeEndpoint(key stream.Key, d stream.Delivery, config httpendpoint.Config) *httpEndpoint {
+	shown := describeHTTP(key, d, config.URL, config.Errors)
+	if config.Gzip {
+		shown.RequestConfiguration.ContentEncoding = types.ContentEncodingGzip
+	}
+	for _, a := range config.Attributes {
+		shown.RequestConfiguration.CommonAttributes = append(shown.RequestConfiguration.CommonAttributes,
+			types.HttpEndpointCommonAttribute{AttributeName: aws.String(a.Name), AttributeValue: aws.String(a.Value)})
+	}
+	return shown
+}
+
+// describeWebhook shows a delivery to a webhook, which speaks another protocol, by the nearest that Amazon has. Paths of
+// webhooks often are what keeps others out, so only the beginning of the address is shown.
+func describeWebhook(key stream.Key, d stream.Delivery, config webhook.Config) *httpEndpoint {
+	shown := describeHTTP(key, d, config.Target(), config.Errors)
+	if config.Format != nil && config.Format.Compression == eventbody.Gzip {
+		shown.RequestConfiguration.ContentEncoding = types.ContentEncodingGzip
+	}
+	return shown
+}
+
+// describeHTTP shows what all deliveries over HTTP have: the address, under the destination's name, and the bucket of error
+// outputs if there is one.
+func describeHTTP(key stream.Key, d stream.Delivery, url string, failed destination.Config) *httpEndpoint {
+	shown := &httpEndpoint{
+		RoleARN:                  nativeRole(key),
+		EndpointConfiguration:    &types.HttpEndpointDescription{Name: aws.String(d.ID), Url: aws.String(url)},
+		BufferingHints:           &types.HttpEndpointBufferingHints{SizeInMBs: up(d.Buffer.Size, 1<<20), IntervalInSeconds: up(d.Buffer.Interval, time.Second)},
+		CloudWatchLoggingOptions: &types.CloudWatchLoggingOptions{Enabled: aws.Bool(false)},
+		RequestConfiguration:     &types.HttpEndpointRequestConfiguration{ContentEncoding: types.ContentEncodingNone, CommonAttributes: []types.HttpEndpointCommonAttribute{}},
+		S3BackupMode:             types.HttpEndpointS3BackupModeFailedDataOnly,
+	}
+	if bucket, ok := failed.(s3.Config); ok {
+		shown.S3DestinationDescription = reduced(describeBucket(key, d, bucket))
 	}
 	return shown
 }

@@ -35,6 +35,9 @@ type Tryable interface {
 type Referrer interface {
 	// Resolved returns the Config with its credentials.
 	Resolved() (Config, error)
+
+	// Unresolved returns the Config without them.
+	Unresolved() Config
 }
 
 // AsTryable returns a Config that can be tried, with its credentials. It is nil for a kind that cannot.

@@ -15,3 +15,6 @@ func (c referring) Resolved() (destination.Config, error) {
 	}
 	return config, nil
 }
+
+// Unresolved returns the destination without its credentials.
+func (c referring) Unresolved() destination.Config { return c.Config }
