@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"time"
 
 	"firehose/internal/stream"
 )
@@ -135,45 +134,30 @@ func (r *running) reconfigure(ctx context.Context) error {
 			}
 			continue
 		}
-		if d.paused() || declared.Paused {
-			if err := r.pauseOrResume(ctx, d, declared, s.Version); err != nil {
-				return err
-			}
-			continue
-		}
-		if d.Status().Version == s.Version {
-			continue
-		}
-		if err := d.Reconfigure(ctx, s.Version); err != nil {
+		if err := r.adapt(ctx, d, declared, s.Version); err != nil {
 			return fmt.Errorf("change delivery %s: %w", declared.ID, err)
 		}
-		d.declared.Store(&declared)
 	}
 	return nil
 }
 
-// pauseOrResume brings a delivery that is paused, or is to be, to where its declaration says. What it keeps meanwhile is
-// delivered as it was declared when it was paused.
-func (r *running) pauseOrResume(ctx context.Context, d *delivery, declared stream.Delivery, version int) error {
-	if d.paused() == declared.Paused {
-		return nil
+// adapt has a delivery take the version in force. What a pause keeps goes by the version that is in force when it ends.
+func (r *running) adapt(ctx context.Context, d *delivery, declared stream.Delivery, version int) error {
+	paused := r.pausedNow(declared)
+	if paused {
+		d.Pause()
 	}
-	r.logger.Info("A delivery is paused or goes on.", "delivery", d.id, "paused", declared.Paused)
-	d.stop()
-	patience := time.AfterFunc(pauseMax, d.abort)
-	defer patience.Stop()
-	<-d.ended
-	r.mu.Lock()
-	delete(r.deliveries, d.id)
-	r.mu.Unlock()
-	if err := r.startDelivery(ctx, declared, version); err != nil {
-		return fmt.Errorf("start delivery %s: %w", declared.ID, err)
+	if d.Status().Version != version {
+		if err := d.Reconfigure(ctx, version); err != nil {
+			return err
+		}
+	}
+	d.declared.Store(&declared)
+	if !paused {
+		return d.Resume()
 	}
 	return nil
 }
-
-// pauseMax is how long a delivery that is paused may finish what it is sending.
-const pauseMax = 5 * time.Second
 
 // forgetVersions drops the documents that no replay can need, but for the latest.
 func (r *running) forgetVersions(s *stream.Stream) {
@@ -243,6 +227,9 @@ func (r *running) remove(ctx context.Context) error {
 		d.stop()
 		<-d.ended
 	}
+	for _, replay := range r.replaying() {
+		r.stopReplay(replay.ID)
+	}
 	r.drained = true
 	r.c.Recent.Forget(r.blocks(), math.MaxUint64)
 	s := r.declared.Load()
@@ -272,7 +259,7 @@ func (r *running) drain(ctx context.Context) error {
 	if r.declared.Load().Discard {
 		return nil
 	}
-	err := r.flush(draining)
+	err := r.flush(draining, true)
 	if err != nil && ctx.Err() == nil && r.declared.Load().Discard {
 		return nil // told meanwhile to discard
 	}

@@ -72,6 +72,7 @@ type Settings struct {
 	Quota       int                       // streams of an account in a region
 	Rates       ingest.Rates              // of each stream; zero values do not limit
 	IntervalMin time.Duration             // stands for an interval of 0
+	Retention   time.Duration             // of delivered records; a delivery that holds others for so long is warned of
 	InFlight    int                       // batches in flight of each delivery
 	Encoders    int                       // batches being encoded at once in the process
 	Retry       deliver.Retry
@@ -139,6 +140,7 @@ func Open(ctx context.Context, s Settings) (*Control, error) {
 	}
 	opened.Wait()
 	c.tasks.Go("save event ids", c.saveIDs)
+	c.tasks.Go("watch deliveries", c.watch)
 	return c, nil
 }
 
@@ -229,7 +231,7 @@ func (c *Control) Flush(ctx context.Context, key stream.Key) error {
 	if r.declared.Load().Status != stream.Active || !r.started.Load() {
 		return stream.ErrNotActive
 	}
-	return r.flush(ctx)
+	return r.flush(ctx, false)
 }
 
 // Close ends everything in order: changes first, then cutting; what is being sent is finished until ctx ends. The log

@@ -2,9 +2,9 @@ package control
 
 import (
 	"context"
-	"fmt"
 	"time"
 
+	"firehose/internal/record"
 	"firehose/internal/stream"
 )
 
@@ -16,10 +16,8 @@ const versionsKept = 20
 // or bringing.
 func (r *running) dropOthers(spec stream.Spec) error {
 	declared := map[string]bool{}
-	ids := make([]string, 0, len(spec.Deliveries))
 	for _, d := range spec.Deliveries {
 		declared[d.ID] = true
-		ids = append(ids, d.ID)
 	}
 	for _, d := range r.delivering() {
 		if declared[d.id] {
@@ -34,10 +32,46 @@ func (r *running) dropOthers(spec stream.Spec) error {
 		delete(r.needed, d.id)
 		r.releaseLocked()
 		r.mu.Unlock()
-		r.logger.Warn("A delivery is not declared any more; what it has not delivered it never will.",
-			"delivery", d.id, "floor", fmt.Sprint(status.Floor), "undelivered_since", status.Oldest)
+		r.dropped(d, status.Floor)
+		if _, paused := r.declared.Load().Pauses[d.id]; paused {
+			if err := r.saveLocked(func(s *stream.Stream) { delete(s.Pauses, d.id) }); err != nil {
+				return err
+			}
+		}
 	}
-	return r.c.Store.KeepCursors(r.declared.Load().ID, ids)
+	return r.keepCursors()
+}
+
+// dropped counts what a delivery leaves undelivered that is declared no more.
+func (r *running) dropped(d *delivery, floor record.Position) {
+	_, next := r.log.Ends()
+	left := ReplayRange{From: floor, Until: record.Position{Block: next}}
+	r.c.tasks.Go("count what is dropped", func(ctx context.Context) error {
+		if err := r.count(ctx, &left, nil); err != nil && ctx.Err() == nil {
+			r.logger.Error("Counting what a delivery leaves undelivered failed.", "delivery", d.id, "error", err)
+		}
+		r.c.Metrics.DroppedRecords.WithLabelValues(r.key.Account, r.key.Region, r.key.Name, d.id, d.kind).Add(float64(left.Records))
+		r.logger.Warn("A destination is not declared any more; what it has not delivered it never will.",
+			"delivery", d.id, "floor", floor.String(), "records", left.Records)
+		return nil
+	})
+}
+
+// keepCursors forgets the cursors of what is neither declared nor replayed.
+func (r *running) keepCursors() error {
+	s := r.declared.Load()
+	spec, err := r.compile(s, s.Version)
+	if err != nil {
+		return err
+	}
+	var ids []string
+	for _, d := range spec.Deliveries {
+		ids = append(ids, d.ID)
+	}
+	for _, replay := range r.replaying() {
+		ids = append(ids, replay.ID)
+	}
+	return r.c.Store.KeepCursors(s.ID, ids)
 }
 
 // Await returns a stream once it is not CREATING any more, or as it is when ctx ends. The error is stream.ErrNotFound.

@@ -2,6 +2,7 @@ package control
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,12 +37,13 @@ import (
 type node struct {
 	*testing.T
 	*Control
-	dir      string
-	settings Settings
-	db       *state.DB
-	engine   *faultyEngine
-	places   *places
-	ring     *ring
+	dir       string
+	retention time.Duration // of history; 0 for none
+	settings  Settings
+	db        *state.DB
+	engine    *faultyEngine
+	places    *places
+	ring      *ring
 }
 
 // newNode calls test with a node that has no streams, in a bubble where time is instant.
@@ -81,7 +83,7 @@ func (n *node) openFiles() {
 	n.Helper()
 	db, err := state.Open(filepath.Join(n.dir, "state.db"))
 	n.check(err)
-	engine, err := segment.Open(segment.Options{Dir: filepath.Join(n.dir, "log"), FreeMin: -1, Retention: -1})
+	engine, err := segment.Open(segment.Options{Dir: filepath.Join(n.dir, "log"), FreeMin: -1, Retention: cmp.Or(n.retention, -1), SegmentSizeMax: 300})
 	n.check(err)
 	n.db, n.engine = db, &faultyEngine{Engine: engine}
 	n.settings.Store, n.settings.Engine = db, n.engine
@@ -135,6 +137,12 @@ func (e *faultyEngine) Remove(ctx context.Context, name string) error {
 // document declares a stream in the language of these tests: for each delivery the place where it delivers to.
 type document map[string]string
 
+// A place that begins so is of a delivery that is declared as paused; a delivery whose id does begins with the oldest record.
+const (
+	pausedPrefix = "paused-"
+	oldestPrefix = "oldest-"
+)
+
 func (d document) raw() json.RawMessage {
 	text, _ := json.Marshal(d)
 	return text
@@ -156,7 +164,8 @@ func (p *places) compile(_ stream.Key, text []byte) (stream.Spec, error) {
 	var spec stream.Spec
 	for _, id := range slices.Sorted(maps.Keys(d)) {
 		spec.Deliveries = append(spec.Deliveries, stream.Delivery{ID: id, Buffer: stream.Buffer{Size: 1 << 20, Interval: time.Minute},
-			Destination: place{p, d[id]}, Logging: stream.Logging{Enabled: true, Group: "group"}})
+			Paused: strings.HasPrefix(d[id], pausedPrefix), Start: stream.Start{Oldest: strings.HasPrefix(id, oldestPrefix)},
+			Destination: place{p, strings.TrimPrefix(d[id], pausedPrefix)}, Logging: stream.Logging{Enabled: true, Group: "group"}})
 	}
 	return spec, nil
 }

@@ -2,6 +2,8 @@ package control
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -163,8 +165,9 @@ func (c *Control) Deliveries() []metric.Delivery {
 	for _, r := range c.all() {
 		r.mu.Lock()
 		for _, d := range r.deliveries {
-			s := d.Status()
-			m := metric.Delivery{Account: r.key.Account, Region: r.key.Region, Stream: r.key.Name, ID: d.id, Kind: d.kind, InFlight: s.InFlight}
+			s := r.standing(d, now)
+			m := metric.Delivery{Account: r.key.Account, Region: r.key.Region, Stream: r.key.Name, ID: d.id, Kind: d.kind,
+				State: string(s.State), InFlight: s.InFlight, Retention: s.Retention}
 			if !s.Oldest.IsZero() {
 				m.FreshnessSeconds = max(0, now.Sub(s.Oldest).Seconds())
 			}
@@ -200,9 +203,10 @@ func (c *Control) Problems() []Problem {
 			p.Cause = r.problem.Error()
 			problems = append(problems, p)
 		}
-		for _, d := range r.deliveries {
-			found := d.Status().Problem
-			if found == nil {
+		for _, d := range slices.Concat(slices.Collect(maps.Values(r.deliveries)), slices.Collect(maps.Values(r.replays))) {
+			status := d.Status()
+			found := status.Problem
+			if found == nil || status.Paused {
 				continue
 			}
 			p := p

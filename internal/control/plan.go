@@ -15,8 +15,8 @@ import (
 	"firehose/internal/task"
 )
 
-// plan opens what a delivery is declared to be. It reaches nothing yet.
-func (c *Control) plan(s *stream.Stream, d stream.Delivery) (deliver.Plan, error) {
+// plan opens what a delivery is declared to be, for a replay or not. It reaches nothing yet.
+func (c *Control) plan(s *stream.Stream, d stream.Delivery, replay string) (deliver.Plan, error) {
 	plan := deliver.Plan{
 		Limits:   batch.Limits{Size: d.Buffer.Size, Interval: max(d.Buffer.Interval, c.IntervalMin), Count: d.Buffer.Count},
 		Process:  d.Process,
@@ -47,7 +47,7 @@ func (c *Control) plan(s *stream.Stream, d stream.Delivery) (deliver.Plan, error
 			}
 		}
 	}
-	to, err := d.Destination.Open(destination.Env{Stream: s.Name, StreamID: s.ID, Delivery: d.ID, Objects: c.Objects, Tables: c.Tables, HTTP: c.HTTP})
+	to, err := d.Destination.Open(destination.Env{Stream: s.Name, StreamID: s.ID, Delivery: d.ID, Replay: replay, Objects: c.Objects, Tables: c.Tables, HTTP: c.HTTP})
 	if err != nil {
 		return deliver.Plan{}, err
 	}

@@ -17,6 +17,7 @@ import (
 	"firehose/internal/deliver"
 	"firehose/internal/ingest"
 	"firehose/internal/log"
+	"firehose/internal/record"
 	"firehose/internal/stream"
 	"firehose/internal/task"
 )
@@ -45,6 +46,8 @@ type running struct {
 	problem    error                // why the stream is not started or not in line with its declaration
 	deliveries map[string]*delivery // by id
 	needed     map[string]uint64    // by id of a delivery: the first block that it needs; 0 while it is being started
+	replays    map[string]*delivery // that run, by id of the replay
+	held       map[string]uint64    // by id of a replay: the first block that it needs
 	draining   context.CancelFunc   // ends a drain, when the deletion need not wait for it any more
 }
 
@@ -59,7 +62,11 @@ type delivery struct {
 	ended    chan struct{}
 }
 
-func (d *delivery) paused() bool { return d.declared.Load().Paused }
+func newDelivery(declared stream.Delivery) *delivery {
+	d := &delivery{id: declared.ID, kind: declared.Destination.Kind(), ended: make(chan struct{})}
+	d.declared.Store(&declared)
+	return d
+}
 
 // target is where the version in force delivers to, for people.
 func (d *delivery) target() string { return d.declared.Load().Destination.Target() }
@@ -67,7 +74,7 @@ func (d *delivery) target() string { return d.declared.Load().Destination.Target
 func newRunning(c *Control, s stream.Stream) *running {
 	r := &running{
 		c: c, key: s.Key, bringing: task.NewTurn(), change: task.NewTurn(), limiter: ingest.NewLimiter(c.Rates),
-		deliveries: map[string]*delivery{}, needed: map[string]uint64{},
+		deliveries: map[string]*delivery{}, needed: map[string]uint64{}, replays: map[string]*delivery{}, held: map[string]uint64{},
 	}
 	r.logger = c.Logger.With("stream", s.Name, "account", s.Account, "region", s.Region)
 	r.keys = keys{ring: c.Keyring, r: r}
@@ -171,6 +178,7 @@ func (r *running) start(ctx context.Context) error {
 			return fmt.Errorf("start delivery %s: %w", d.ID, err)
 		}
 	}
+	r.startReplays(ctx)
 	r.started.Store(true)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -210,53 +218,70 @@ func (r *running) startDelivery(ctx context.Context, spec stream.Delivery, versi
 	if runs {
 		return nil
 	}
-	s := r.declared.Load()
-	d := &delivery{id: spec.ID, kind: spec.Destination.Kind(), ended: make(chan struct{})}
-	d.declared.Store(&spec)
+	d := newDelivery(spec)
+	settings := r.settings(d)
+	settings.Open = func(version int) (deliver.Plan, error) { return r.plan(spec.ID, version) }
+	settings.Version = version
+	settings.Paused = r.pausedNow(spec)
+	settings.Released = func(before uint64) { r.release(spec.ID, before) }
 	var err error
-	d.Delivery, err = deliver.New(ctx, deliver.Settings{
+	if settings.Begin, err = r.begin(spec.Start); err != nil {
+		return err
+	}
+	if d.Delivery, err = deliver.New(ctx, settings); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	r.deliveries[spec.ID] = d
+	r.mu.Unlock()
+	r.launch(d)
+	return nil
+}
+
+// settings are what all deliveries of the stream have in common.
+func (r *running) settings(d *delivery) deliver.Settings {
+	return deliver.Settings{
 		Log:      r.log,
 		Keys:     r.keys.get,
 		Recent:   func(number uint64) (*block.Block, bool) { return r.c.Recent.Get(r.blocks(), number) },
-		Cursor:   r.c.Store.Cursor(s.ID, spec.ID),
-		Open:     func(version int) (deliver.Plan, error) { return r.plan(spec.ID, version) },
-		Version:  version,
+		Cursor:   r.c.Store.Cursor(r.declared.Load().ID, d.id),
 		InFlight: r.c.InFlight,
 		Encoders: r.c.encoders,
 		Spools:   r.c.Spools,
 		Retry:    r.c.Retry,
-		Released: func(before uint64) { r.release(spec.ID, before) },
 		Observer: r.newObserver(d),
-		Logger:   r.logger.With("delivery", spec.ID, "destination", d.kind),
-	})
-	if err != nil {
-		return err
+		Logger:   r.logger.With("delivery", d.id, "destination", d.kind),
 	}
-	if spec.Paused { // the log keeps what it has not delivered
-		d.Delivery.Close()
-		d.stop, d.abort = func() {}, func() {}
-		close(d.ended)
-		r.mu.Lock()
-		r.deliveries[spec.ID] = d
-		r.mu.Unlock()
-		return nil
-	}
+}
+
+// launch runs a delivery until it is stopped, or nothing new may be sent: then the context that it returns ends.
+func (r *running) launch(d *delivery) context.Context {
 	running, stop := context.WithCancel(r.c.runs.Context())
 	aborting, abort := context.WithCancel(r.c.abort)
 	d.stop, d.abort = stop, abort
-	r.mu.Lock()
-	r.deliveries[spec.ID] = d
-	r.mu.Unlock()
-	r.c.runs.Go("deliver "+s.Name, func(context.Context) error {
+	r.c.runs.Go("deliver "+r.key.Name, func(context.Context) error {
 		defer close(d.ended)
 		defer stop()
 		defer abort()
 		if err := d.Run(running, aborting); err != nil {
-			r.logger.Error("The delivery ended with an error.", "delivery", spec.ID, "error", err)
+			r.logger.Error("The delivery ended with an error.", "delivery", d.id, "error", err)
 		}
 		return nil
 	})
-	return nil
+	return running
+}
+
+// begin returns where a delivery begins that has delivered nothing yet; nil for the log's end.
+func (r *running) begin(start stream.Start) (*record.Position, error) {
+	first, _ := r.log.Ends()
+	switch {
+	case start.Oldest:
+		return &record.Position{Block: first}, nil
+	case start.Time.IsZero():
+		return nil, nil
+	}
+	number, err := log.Seek(r.log, start.Time)
+	return &record.Position{Block: max(first, number)}, err
 }
 
 // delivering returns the deliveries that run, by id.
@@ -277,7 +302,7 @@ func (r *running) plan(id string, version int) (deliver.Plan, error) {
 		if d.ID != id {
 			continue
 		}
-		return r.c.plan(s, d)
+		return r.c.plan(s, d, "")
 	}
 	return deliver.Plan{}, fmt.Errorf("stream %s: version %d has no delivery %s", s.Name, version, id)
 }
@@ -329,9 +354,9 @@ func (r *running) put(ctx context.Context, records [][]byte) (ingest.Receipt, er
 	return receipt, err
 }
 
-// flush has all deliveries deliver what is acknowledged.
-func (r *running) flush(ctx context.Context) error {
-	flushing := slices.DeleteFunc(r.delivering(), (*delivery).paused)
+// flush has deliveries deliver what is acknowledged: all, or those that are not paused.
+func (r *running) flush(ctx context.Context, paused bool) error {
+	flushing := slices.DeleteFunc(r.delivering(), func(d *delivery) bool { return d.Status().Paused && !paused })
 	errs := make(chan error, len(flushing))
 	for _, d := range flushing {
 		go func() { errs <- d.Flush(ctx) }() // waited for below

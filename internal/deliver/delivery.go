@@ -84,6 +84,7 @@ type Settings struct {
 	Open     func(version int) (Plan, error) // opens the destination of a version of the document
 	Version  int                             // of the document in force
 	Range    *Range                          // what of the log is delivered; nil for all that comes
+	Begin    *record.Position                // where it begins without a saved state; nil for the log's present end
 	Paused   bool                            // nothing is sent before Resume is called
 	InFlight int                             // batches being sent at once, at least 1
 	Encoders Slots                           // bounds the batches being encoded at once in the whole process
@@ -167,8 +168,7 @@ type Delivery struct {
 	resumed chan struct{}   // closed when the pause ends; nil while there is none
 }
 
-// New returns a delivery that begins where its saved state says, or, without one, at the log's present end or the beginning
-// of its range.
+// New returns a delivery that begins where its saved state says, or, without one, where the settings say.
 func New(ctx context.Context, s Settings) (*Delivery, error) {
 	if s.Recent == nil {
 		s.Recent = func(uint64) (*block.Block, bool) { return nil, false }
@@ -222,6 +222,9 @@ func (d *Delivery) loadState() error {
 	switch {
 	case !found && d.Range != nil:
 		d.start, state = d.Range.From, d.Range.begin()
+	case !found && d.Begin != nil:
+		d.start = *d.Begin
+		state = State{Floor: d.start}
 	case !found:
 		state = State{Floor: d.start}
 	case state.Unsent:

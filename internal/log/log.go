@@ -49,8 +49,9 @@ type Log interface {
 	// Read returns a reader whose first entry is the oldest one numbered from or higher.
 	Read(from uint64) Reader
 
-	// Release says that no delivery needs the entries before the given number any more. The engine keeps them as
-	// history until its retention or its size limit drops them.
+	// Release says that no delivery needs the entries before the given number any more; the latest call counts, so one that
+	// begins in history keeps what is still there of it. The engine keeps what is released as history until its retention
+	// or its size limit drops it.
 	Release(before uint64)
 
 	// Hold asks that entries numbered from and higher stay though they are history and their retention is over; the latest

@@ -27,6 +27,7 @@ type Metrics struct {
 	DeliverySeconds  *prometheus.HistogramVec // destination
 	BatchBytes       *prometheus.HistogramVec // destination
 	LostRecords      *prometheus.CounterVec
+	DroppedRecords   *prometheus.CounterVec
 
 	ProcessingRecords   *prometheus.CounterVec // delivery's, and result
 	ProcessingBytes     *prometheus.CounterVec // delivery's
@@ -102,6 +103,8 @@ func New(registry prometheus.Registerer) *Metrics {
 		BatchBytes:       histograms("batch_bytes", "Size of delivered batches in bytes of records.", prometheus.ExponentialBuckets(1<<10, 4, 9), "destination"),
 		LostRecords:      counters("lost_records_total", "Records that could not be delivered because their block in the log is damaged.", deliveryLabels...),
 
+		DroppedRecords: counters("dropped_records_total", "Records that were not delivered when their destination was taken out of the stream.", deliveryLabels...),
+
 		ProcessingRecords:   counters("processing_records_total", "Records that a function was given, by result: ok (SucceedProcessing.Records), dropped, failed.", and("result")...),
 		ProcessingBytes:     counters("processing_bytes_total", "Bytes, as they were put, of records that a function transformed (SucceedProcessing.Bytes).", deliveryLabels...),
 		ProcessingSeconds:   histograms("processing_seconds", "Time of one call of a function with all its attempts (ExecuteProcessing.Duration).", seconds, deliveryLabels...),
@@ -129,9 +132,17 @@ func New(registry prometheus.Registerer) *Metrics {
 
 // ForgetStream drops what was counted for a stream that is deleted.
 func (m *Metrics) ForgetStream(account, region, name string) {
-	labels := prometheus.Labels{"account": account, "region": region, "stream": name}
+	m.forget(prometheus.Labels{"account": account, "region": region, "stream": name})
+}
+
+// ForgetDelivery drops what was counted for a delivery that will not be heard of again.
+func (m *Metrics) ForgetDelivery(account, region, stream, delivery string) {
+	m.forget(prometheus.Labels{"account": account, "region": region, "stream": stream, "delivery": delivery})
+}
+
+func (m *Metrics) forget(labels prometheus.Labels) {
 	for _, v := range []*prometheus.CounterVec{m.IncomingRecords, m.IncomingBytes, m.IncomingRequests, m.ThrottledRecords, m.RedrivenRecords,
-		m.DeliveryRecords, m.DeliveryBytes, m.DeliveryObjBytes, m.DeliverySuccess, m.DeliveryFailures, m.LostRecords,
+		m.DeliveryRecords, m.DeliveryBytes, m.DeliveryObjBytes, m.DeliverySuccess, m.DeliveryFailures, m.LostRecords, m.DroppedRecords,
 		m.ProcessingRecords, m.ProcessingBytes, m.DecompressedRecords, m.DecompressedBytes, m.ConvertedRecords, m.ConvertedBytes,
 		m.ExtractionSeconds, m.FilteredRecords, m.UnmaskedValues, m.ErrorOutputRecords, m.ErrorOutputBytes} {
 		v.DeletePartialMatch(labels)
@@ -143,6 +154,8 @@ func (m *Metrics) ForgetStream(account, region, name string) {
 // Delivery is what is asked for of a delivery when metrics are collected.
 type Delivery struct {
 	Account, Region, Stream, ID, Kind string
+	State                             string  // active, catching up, degraded or paused
+	Retention                         float64 // age of that record to the log's retention
 	FreshnessSeconds                  float64 // age of the oldest record that is not delivered; 0 for none
 	InFlight                          int
 	Broken                            bool // nothing can be delivered before somebody repairs something
@@ -158,12 +171,16 @@ var (
 		"Age of the oldest record that is not delivered (DeliveryToS3.DataFreshness); 0 when there is none.", deliveryLabels, nil)
 	inFlight = prometheus.NewDesc("firehose_delivery_batches_in_flight", "Batches that are being delivered.", deliveryLabels, nil)
 	broken   = prometheus.NewDesc("firehose_delivery_broken", "1 when somebody must repair the destination's set-up.", deliveryLabels, nil)
+	state    = prometheus.NewDesc("firehose_delivery_state", "1 for the state of the delivery: active, catching up, degraded, paused.", append(deliveryLabels[:5:5], "state"), nil)
+	retained = prometheus.NewDesc("firehose_delivery_retention_ratio", "Age of the oldest record that is not delivered, to the log's retention.", deliveryLabels, nil)
 )
 
 func (n node) Describe(out chan<- *prometheus.Desc) {
 	out <- freshness
 	out <- inFlight
 	out <- broken
+	out <- state
+	out <- retained
 }
 
 func (n node) Collect(out chan<- prometheus.Metric) {
@@ -173,6 +190,8 @@ func (n node) Collect(out chan<- prometheus.Metric) {
 		}
 		gauge(freshness, d.FreshnessSeconds)
 		gauge(inFlight, float64(d.InFlight))
+		gauge(retained, d.Retention)
+		out <- prometheus.MustNewConstMetric(state, prometheus.GaugeValue, 1, d.Account, d.Region, d.Stream, d.ID, d.Kind, d.State)
 		if d.Broken {
 			gauge(broken, 1)
 		} else {

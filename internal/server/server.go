@@ -169,6 +169,7 @@ func (s *Server) start(ctx context.Context) error {
 		Quota:       s.config.Limits.Streams,
 		Rates:       ingest.Rates{Requests: s.config.Limits.RequestsPerSecond, Records: s.config.Limits.RecordsPerSecond, Bytes: int64(s.config.Limits.BytesPerSecond)},
 		IntervalMin: s.config.Delivery.IntervalMin,
+		Retention:   s.config.Log.Retention,
 		InFlight:    s.config.Delivery.InFlight,
 		Encoders:    runtime.GOMAXPROCS(0),
 		Retry:       deliver.Retry{First: retryFirst, Max: s.config.Delivery.RetryMax, Timeout: s.config.Delivery.AttemptTimeout},

@@ -26,6 +26,7 @@ type Delivery struct {
 	ID          string             // names the delivery within its stream and is part of object names; never reused for another
 	Process     process.Config     // what is done to records first
 	Paused      bool               // it keeps what comes, and delivers nothing
+	Start       Start              // where it begins when it is new
 	Buffer      Buffer             // when a batch is full, of what processing made
 	Destination destination.Config // where batches go
 	Logging     Logging            // where diagnostics go besides the server's log
@@ -34,6 +35,12 @@ type Delivery struct {
 	// first try failed, without that in which the destination was waited for. 0 is without end; for a single try give the
 	// least duration. Broken set-ups and what the error output itself is owed are tried without end whatever it is.
 	RetryFor time.Duration
+}
+
+// Start says where in the log a new delivery begins. The zero value is its end: with what comes.
+type Start struct {
+	Oldest bool      // with the oldest record that is kept
+	Time   time.Time // with what was put at this time or later, as far as it is kept; zero for neither
 }
 
 // Buffer holds the buffering hints: a batch is cut at the size, the count or the age that is reached first.

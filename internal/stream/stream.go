@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,6 +78,8 @@ type Stream struct {
 	Tags       map[string]string       `json:"tags,omitempty"`
 	Encryption Encryption              `json:"encryption"`
 	Discard    bool                    `json:"discard,omitempty"` // its deletion does not wait for what is not delivered
+	Pauses     map[string]Pause        `json:"pauses,omitempty"`  // by id of a delivery
+	Replays    []Replay                `json:"replays,omitempty"` // in the order in which they began; of those that have ended the latest
 	Applied    string                  `json:"applied,omitempty"` // digest of the configuration file's document that was applied last
 }
 
@@ -105,6 +108,8 @@ func Shown(document json.RawMessage) json.RawMessage {
 func (s Stream) Clone() Stream {
 	s.Documents = maps.Clone(s.Documents)
 	s.Tags = maps.Clone(s.Tags)
+	s.Pauses = maps.Clone(s.Pauses)
+	s.Replays = slices.Clone(s.Replays)
 	if s.Failure != nil {
 		failure := *s.Failure
 		s.Failure = &failure

@@ -353,6 +353,7 @@ func testRelease(t *testing.T, open Open) {
 	appendOne(t, l, "c")
 	l.Release(n)
 	l.Release(n - 1)
+	l.Release(n)
 	same(t, readAll(t, l, n), "[b][c]")
 	if first, next := l.Ends(); first > n || next <= n {
 		t.Fatalf("ends %d, %d; entry %d was not released", first, next, n)

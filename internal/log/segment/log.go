@@ -182,7 +182,7 @@ func (l *Log) Read(from uint64) log.Reader { return &reader{log: l, next: max(1,
 func (l *Log) Release(before uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.released = max(l.released, before)
+	l.released = before
 }
 
 // Hold implements log.Log.

@@ -29,6 +29,10 @@ func TestRetentionDropsOnlyReleasedHistory(t *testing.T) {
 	r.now = r.now.Add(24 * time.Hour)
 	r.e.sweep()
 	r.wantRead("4=4 5=5 6=6 7=7 8=8 9=9 ") // 6 is not released
+	r.l.Release(9)
+	r.l.Release(5) // somebody needs history again
+	r.e.sweep()
+	r.wantRead("4=4 5=5 6=6 7=7 8=8 9=9 ")
 	r.l.Release(7)
 	r.e.sweep()
 	r.wantRead("7=7 8=8 9=9 ")
@@ -109,7 +113,7 @@ func TestIdleLogsHistoryVanishesButNumberAndTimeStay(t *testing.T) {
 }
 
 func TestLogLimitDropsHistoryThenRefuses(t *testing.T) {
-	r := newRig(t, Options{SegmentSizeMax: 200, LogBytesMax: 700})
+	r := newRig(t, Options{SegmentSizeMax: 200, LogBytesMax: 600})
 	n := uint64(0)
 	for {
 		m, _, err := r.tryAppend("body")

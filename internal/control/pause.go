@@ -1,0 +1,78 @@
+package control
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"firehose/internal/stream"
+)
+
+// ErrPausedByDocument says that a delivery cannot be resumed because the document declares it as paused.
+var ErrPausedByDocument = errors.New("the document declares the destination as paused")
+
+// pausedByDocument is who paused a delivery that is declared as paused.
+const pausedByDocument = "document"
+
+// pausedNow says whether a delivery is to send nothing: its declaration says so, or somebody paused it.
+func (r *running) pausedNow(declared stream.Delivery) bool {
+	_, paused := r.declared.Load().Pauses[declared.ID]
+	return paused || declared.Paused
+}
+
+// Pause has a delivery of a stream send nothing until it is resumed, also over restarts. The log keeps what comes. Pausing
+// again changes who did it, and why. Errors: stream.ErrNotFound, stream.ErrNotActive, ErrNoDelivery.
+func (c *Control) Pause(key stream.Key, id, by, reason string) error {
+	return c.repause(key, id, func(r *running, d *delivery) error {
+		err := r.saveLocked(func(s *stream.Stream) {
+			if s.Pauses == nil {
+				s.Pauses = map[string]stream.Pause{}
+			}
+			pause := stream.Pause{By: by, Reason: reason, Since: time.Now().UTC()}
+			if known, paused := s.Pauses[id]; paused {
+				pause.Since = known.Since
+			}
+			s.Pauses[id] = pause
+		})
+		if err == nil {
+			d.Pause()
+			r.logger.Info("A delivery is paused.", "delivery", id, "by", by, "reason", reason)
+		}
+		return err
+	})
+}
+
+// Resume ends a pause. Errors: those of Pause, and ErrPausedByDocument.
+func (c *Control) Resume(key stream.Key, id, by string) error {
+	return c.repause(key, id, func(r *running, d *delivery) error {
+		err := r.saveLocked(func(s *stream.Stream) { delete(s.Pauses, id) })
+		if err != nil {
+			return err
+		}
+		if d.declared.Load().Paused {
+			return ErrPausedByDocument
+		}
+		r.logger.Info("A delivery goes on.", "delivery", id, "by", by)
+		return d.Resume()
+	})
+}
+
+// repause changes whether a delivery is paused. Of a stream that is being deleted too: its deletion may wait for it.
+func (c *Control) repause(key stream.Key, id string, change func(*running, *delivery) error) error {
+	r, err := c.get(key)
+	if err != nil {
+		return err
+	}
+	r.change.Lock()
+	defer r.change.Unlock()
+	if !r.started.Load() {
+		return stream.ErrNotActive
+	}
+	r.mu.Lock()
+	d := r.deliveries[id]
+	r.mu.Unlock()
+	if d == nil {
+		return fmt.Errorf("%w as %q", ErrNoDelivery, id)
+	}
+	return change(r, d)
+}

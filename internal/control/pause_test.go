@@ -1,0 +1,164 @@
+package control
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"firehose/internal/stream"
+)
+
+// standing returns where a delivery stands.
+func (n *node) standing(name, id string) Standing {
+	n.Helper()
+	list, err := n.Standings(keyOf(name))
+	n.check(err)
+	for _, s := range list {
+		if s.Delivery == id {
+			return s
+		}
+	}
+	n.Fatalf("no delivery %s in %+v", id, list)
+	return Standing{}
+}
+
+func (n *node) wantState(name, id string, want State) {
+	n.Helper()
+	if s := n.standing(name, id); s.State != want {
+		n.Errorf("%s is %s, want %s: %+v", id, s.State, want, s)
+	}
+}
+
+func TestSomebodyPausesADelivery(t *testing.T) {
+	newNode(t, func(n *node) {
+		n.create(declare("a", "x"))
+		n.wantState("a", "main", StateActive)
+		n.check(n.Pause(keyOf("a"), "main", "key ops", "the warehouse is moved"))
+		n.put("a", "one")
+		time.Sleep(10 * time.Minute)
+		n.want()
+		n.restart()
+		n.await("a", stream.Active)
+		n.put("a", "two")
+		time.Sleep(10 * time.Minute)
+		n.want()
+		s := n.standing("a", "main")
+		if s.State != StatePaused || s.Pause == nil || s.Pause.By != "key ops" || s.Pause.Reason != "the warehouse is moved" || time.Since(s.Pause.Since) < 20*time.Minute {
+			t.Errorf("standing %+v, %+v", s, s.Pause)
+		}
+		if p := n.Problems(); len(p) > 0 {
+			t.Errorf("a pause is no problem: %+v", p)
+		}
+		n.check(n.update("a", document{"main": "y"})) // what is kept goes there
+		n.check(n.Resume(keyOf("a"), "main", "key ops"))
+		n.wantState("a", "main", StateCatchingUp)
+		n.flush("a")
+		n.want("y/a/main/v2/1:0=one", "y/a/main/v2/2:0=two")
+		n.wantState("a", "main", StateActive)
+	})
+}
+
+func TestTheDocumentPausesADelivery(t *testing.T) {
+	newNode(t, func(n *node) {
+		s := declare("a", "x")
+		s.Documents[1] = document{"main": "x", "other": pausedPrefix + "y"}.raw()
+		n.create(s)
+		n.put("a", "one")
+		n.flush("a") // passes over what is paused
+		n.want("x/a/main/v1/1:0=one")
+		if s := n.standing("a", "other"); s.State != StatePaused || s.Pause.By != "document" {
+			t.Errorf("standing %+v, %+v", s, s.Pause)
+		}
+		if err := n.Resume(keyOf("a"), "other", "ops"); !errors.Is(err, ErrPausedByDocument) {
+			t.Errorf("resumed: %v", err)
+		}
+		if err := n.Pause(keyOf("a"), "none", "ops", ""); !errors.Is(err, ErrNoDelivery) {
+			t.Errorf("paused none: %v", err)
+		}
+		n.check(n.update("a", document{"main": "x", "other": "z"}))
+		n.flush("a")
+		n.want("x/a/main/v1/1:0=one", "z/a/other/v2/1:0=one")
+	})
+}
+
+func TestDeletionWaitsForWhatAPausedDeliveryHolds(t *testing.T) {
+	newNode(t, func(n *node) {
+		n.create(declare("a", "x"))
+		n.check(n.Pause(keyOf("a"), "main", "ops", ""))
+		n.put("a", "one")
+		n.check(n.Delete(n.Context(), keyOf("a"), false))
+		time.Sleep(time.Hour)
+		n.await("a", stream.Deleting)
+		n.want()
+		n.check(n.Resume(keyOf("a"), "main", "ops"))
+		n.await("a", "")
+		n.want("x/a/main/v1/1:0=one")
+	})
+}
+
+func TestAPauseEndsWithItsDelivery(t *testing.T) {
+	newNode(t, func(n *node) {
+		s := declare("a", "x")
+		s.Documents[1] = document{"main": "x", "other": "y"}.raw()
+		n.create(s)
+		n.check(n.Pause(keyOf("a"), "other", "ops", ""))
+		n.check(n.update("a", document{"main": "x"}))
+		n.check(n.update("a", document{"main": "x", "other": "y"}))
+		n.wantState("a", "other", StateActive)
+	})
+}
+
+func TestAFailingDeliveryIsDegraded(t *testing.T) {
+	newNode(t, func(n *node) {
+		n.create(declare("a", "x"))
+		n.places.set("x", true)
+		n.put("a", "one")
+		time.Sleep(2 * time.Minute)
+		n.wantState("a", "main", StateDegraded)
+		n.places.set("x", false)
+		n.flush("a")
+		n.wantState("a", "main", StateActive)
+	})
+}
+
+func TestADestinationThatHoldsRecordsForLongIsWarnedOf(t *testing.T) {
+	newNode(t, func(n *node) {
+		n.close()
+		var said bytes.Buffer // the handler's lock guards it, and nothing writes while it is read
+		n.settings.Retention, n.settings.Logger = 10*time.Hour, slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		n.open()
+		warnings := func() (parts string) {
+			synctest.Wait()
+			for line := range strings.Lines(said.String()) {
+				if _, part, found := strings.Cut(line, " part="); found {
+					parts += part[:3] + " "
+				}
+			}
+			return parts
+		}
+		n.create(declare("a", "x"))
+		n.places.set("x", true)
+		n.put("a", "one")
+		hour := 0
+		for _, step := range []struct {
+			hour int
+			want string
+		}{{4, ""}, {5, "0.5 "}, {6, "0.5 "}, {7, "0.5 0.7 "}, {9, "0.5 0.7 0.9 "}, {30, "0.5 0.7 0.9 "}} {
+			time.Sleep(time.Duration(step.hour-hour)*time.Hour + 2*time.Minute)
+			hour = step.hour
+			if got := warnings(); got != step.want {
+				t.Errorf("after %d hours %q, want %q", step.hour, got, step.want)
+			}
+		}
+		if s := n.standing("a", "main"); s.Retention < 3 || s.State != StateDegraded {
+			t.Errorf("standing %+v", s)
+		}
+		n.places.set("x", false)
+		n.flush("a")
+		n.want("x/a/main/v1/1:0=one") // nothing is dropped for its age
+	})
+}
