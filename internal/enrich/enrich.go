@@ -57,7 +57,8 @@ type Info struct {
 
 // Enricher is a compiled Config with its tables. Any number of goroutines may use it.
 type Enricher struct {
-	paths    *jsonscan.Paths // the keys of the lookups, then the first name of the target
+	paths    [][]string      // the keys of the lookups, then the first name of the target
+	scan     *jsonscan.Paths // for paths
 	members  *splice.Members
 	constant [][]byte // a value for each member; nil for what differs from event to event
 	timed    int      // member of the times, or -1
@@ -110,7 +111,8 @@ func Compile(c Config, o Options) (*Enricher, error) {
 			return nil, fmt.Errorf("%s.%s is set twice; give the lookup, the metadata or the tags another name", c.Path, name)
 		}
 	}
-	e.paths = jsonscan.Compile(append(keys, path[:1])...)
+	e.paths = append(keys, path[:1])
+	e.scan = jsonscan.Compile(e.paths...)
 	e.members = splice.Compile(path, names...)
 	return e, nil
 }
@@ -146,14 +148,28 @@ func (e *Enricher) Apply(dst, event []byte, info Info) ([]byte, error) {
 	if len(e.lookups) >= len(places) {
 		found = make([]jsonscan.Value, len(e.lookups)+1)
 	}
-	if err := e.paths.Scan(event, found); err != nil {
-		return dst, reject("InvalidEvent", "the event is not JSON: %v", err)
+	if err := e.scan.Scan(event, found); err != nil {
+		return dst, Invalid(err)
 	}
+	dst, _, err := e.ApplyFound(dst, event, found, info)
+	return dst, err
+}
+
+// Invalid is the error of Apply for an event that is not JSON.
+func Invalid(why error) error { return reject("InvalidEvent", "the event is not JSON: %v", why) }
+
+// Paths returns the members that Apply looks at, for those who scan an event for more than one purpose. Nobody may change
+// them.
+func (e *Enricher) Paths() [][]string { return e.paths }
+
+// ApplyFound is Apply for an event in which Paths were found by a scan. It says whether the event's own members stand in
+// the result where they stood, with what is added behind them.
+func (e *Enricher) ApplyFound(dst, event []byte, found []jsonscan.Value, info Info) (enriched []byte, behind bool, err error) {
 	if !splice.IsObject(event) {
-		return dst, reject("InvalidEvent", "the event is no JSON object")
+		return dst, false, reject("InvalidEvent", "the event is no JSON object")
 	}
 	if len(e.constant) == 0 {
-		return append(dst, event...), nil // there is nothing to add
+		return append(dst, event...), true, nil // there is nothing to add
 	}
 	values := e.constant
 	var list [16][]byte
@@ -166,14 +182,15 @@ func (e *Enricher) Apply(dst, event []byte, info Info) ([]byte, error) {
 	for i, l := range e.lookups {
 		row, err := l.row(event, found[i])
 		if err != nil {
-			return dst, err
+			return dst, false, err
 		}
 		values[len(values)-len(e.lookups)+i] = row
 	}
 	if found[len(e.lookups)].Found() {
-		return e.members.Put(dst, event, values)
+		enriched, err = e.members.Put(dst, event, values)
+		return enriched, false, err
 	}
-	return e.members.Append(dst, event, values), nil
+	return e.members.Append(dst, event, values), true, nil
 }
 
 // appendTo appends the times as an object.

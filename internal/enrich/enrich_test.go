@@ -279,7 +279,7 @@ func BenchmarkScan(b *testing.B) {
 	var found [1]jsonscan.Value
 	b.SetBytes(int64(len(event)))
 	for b.Loop() {
-		e.paths.Scan(event, found[:])
+		e.scan.Scan(event, found[:])
 	}
 }
 

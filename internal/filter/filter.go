@@ -11,12 +11,13 @@ import (
 type Filter struct {
 	parts []part
 	root  node
-	scan  *jsonscan.Paths
+	paths [][]string
+	scan  *jsonscan.Paths // for paths
 	looks sync.Pool
 }
 
 func newFilter(parts []part, paths [][]string) *Filter {
-	f := &Filter{parts: parts, scan: jsonscan.Compile(paths...)}
+	f := &Filter{parts: parts, paths: paths, scan: jsonscan.Compile(paths...)}
 	depth := make([]int, len(paths))
 	for i, path := range paths {
 		depth[i] = len(path)
@@ -49,6 +50,29 @@ func (f *Filter) Match(event []byte) (bool, error) {
 	if err := f.begin(l, event); err != nil {
 		return false, err
 	}
+	return f.judge(l)
+}
+
+// None says whether the filter has no part, so that it looks at nothing.
+func (f *Filter) None() bool { return len(f.parts) == 0 }
+
+// Paths returns the members that the filter looks at, for those who scan an event for more than one purpose. Nobody may
+// change them.
+func (f *Filter) Paths() [][]string { return f.paths }
+
+// MatchFound is Match for an event in which Paths were found by a scan.
+func (f *Filter) MatchFound(event []byte, found []jsonscan.Value) (bool, error) {
+	if len(f.parts) == 0 {
+		return true, nil
+	}
+	l := f.looks.Get().(*look)
+	defer f.looks.Put(l)
+	copy(l.found, found)
+	l.event, l.fault = event, nil
+	return f.judge(l)
+}
+
+func (f *Filter) judge(l *look) (bool, error) {
 	defer l.end()
 	switch f.root.judge(l) {
 	case yes, skipped:

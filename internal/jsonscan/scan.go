@@ -32,16 +32,17 @@ func (e *SyntaxError) Error() string { return fmt.Sprintf("%s at offset %d", e.W
 // Scan looks for the paths in a document and puts what it finds into found, which has a place for each path in the order
 // of Compile. The error is a *SyntaxError; found then holds nothing of use.
 func (p *Paths) Scan(doc []byte, found []Value) error {
-	clear(found[:p.count])
 	s := scan{Paths: p, doc: doc, found: found[:p.count]}
-	end := s.value(s.space(0), 0, p.root)
-	if end >= 0 {
-		if end = s.space(end); end == len(doc) {
-			return nil
-		}
-		end = ^end
-	}
-	return s.syntaxError(^end)
+	return s.run()
+}
+
+// ScanMembers is Scan, and notes where the values of the document's own members stand, in their order: of the first ones, as
+// far as there is room for them, and of none if the document is no object. It returns how many it noted. Whoever walks the
+// document again may step over a value that he does not need.
+func (p *Paths) ScanMembers(doc []byte, found, members []Value) (noted int, err error) {
+	s := scan{Paths: p, doc: doc, found: found[:p.count], members: members}
+	err = s.run()
+	return s.noted, err
 }
 
 // Valid says whether a document is JSON.
@@ -55,7 +56,21 @@ type scan struct {
 	*Paths
 	doc     []byte
 	found   []Value
+	members []Value // room for the values of the document's members
+	noted   int     // of members
 	tooDeep bool
+}
+
+func (s *scan) run() error {
+	clear(s.found)
+	end := s.value(s.space(0), 0, s.root)
+	if end >= 0 {
+		if end = s.space(end); end == len(s.doc) {
+			return nil
+		}
+		end = ^end
+	}
+	return s.syntaxError(^end)
 }
 
 func (s *scan) syntaxError(at int) error {
@@ -148,8 +163,13 @@ func (s *scan) object(i, depth int, n *node) int {
 		if i = s.space(i); i >= len(s.doc) || s.doc[i] != ':' {
 			return ^i
 		}
-		if i = s.value(s.space(i+1), depth, next); i < 0 {
+		start = s.space(i + 1)
+		if i = s.value(start, depth, next); i < 0 {
 			return i
+		}
+		if depth == 1 && s.noted < len(s.members) {
+			s.members[s.noted] = Value{start, i, 1}
+			s.noted++
 		}
 		if i = s.space(i); i >= len(s.doc) {
 			return ^i

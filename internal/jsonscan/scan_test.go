@@ -164,6 +164,7 @@ func checkAgainstDecoder(t *testing.T, doc []byte) {
 	if err != nil {
 		return
 	}
+	checkMembers(t, doc)
 	var whole any
 	decode(t, doc, &whole)
 	for i, path := range paths {
@@ -184,6 +185,32 @@ func checkAgainstDecoder(t *testing.T, doc []byte) {
 			if read := string(AppendText(nil, doc[v.Start:v.End])); read != text {
 				t.Fatalf("%q reads as %q, want %q", doc[v.Start:v.End], read, text)
 			}
+		}
+	}
+}
+
+// checkMembers compares the members that a scan notes with those that a decoder reads, with room for all and for some.
+func checkMembers(t *testing.T, doc []byte) {
+	t.Helper()
+	var want []Value
+	d := jsontext.NewDecoder(bytes.NewReader(doc), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	if d.PeekKind() == '{' {
+		d.ReadToken() // the document was decoded before, so neither this nor what follows is an error
+		for d.PeekKind() != '}' {
+			d.ReadToken()
+			value, err := d.ReadValue()
+			if err != nil {
+				t.Fatalf("%q: %v", doc, err)
+			}
+			end := int(d.InputOffset())
+			want = append(want, Value{end - len(value), end, 1})
+		}
+	}
+	for _, room := range []int{2, len(want) + 1} {
+		members := make([]Value, room)
+		noted, err := Compile(paths...).ScanMembers(doc, make([]Value, len(paths)), members)
+		if err != nil || !slices.Equal(members[:noted], want[:min(room, len(want))]) {
+			t.Fatalf("%q: members at %v, want the first %d of %v; %v", doc, members[:noted], room, want, err)
 		}
 	}
 }

@@ -18,6 +18,7 @@ type Masker struct {
 	*Masks
 	json   jsonscan.Walk
 	event  []byte
+	known  []jsonscan.Value // where values of the event's first members stand, as far as that is known
 	out    []byte
 	copied int // the bytes of the event before it are in out, or masked
 
@@ -59,14 +60,18 @@ type place struct {
 
 // Apply appends the masked event to dst, which must not share memory with the event. An event that is not one JSON
 // object is an error, and nothing is appended.
-func (m *Masker) Apply(dst, event []byte) ([]byte, Done, error) {
+func (m *Masker) Apply(dst, event []byte) ([]byte, Done, error) { return m.ApplyKnown(dst, event, nil) }
+
+// ApplyKnown is Apply for an event of which jsonscan has noted where the values of its first members stand, or of all, and
+// has checked them. Those that no rule is about are stepped over, and so it costs less.
+func (m *Masker) ApplyKnown(dst, event []byte, members []jsonscan.Value) ([]byte, Done, error) {
 	m.json.Reset(event)
-	m.event, m.out, m.copied = event, dst, 0
+	m.event, m.known, m.out, m.copied = event, members, dst, 0
 	clear(m.hits)
 	m.fields, m.unparsed = m.fields[:0], 0
 	err := m.walk()
 	out := append(m.out, event[m.copied:]...)
-	m.event, m.out = nil, nil
+	m.event, m.known, m.out = nil, nil, nil
 	if err != nil {
 		return dst, Done{}, err
 	}
@@ -129,6 +134,20 @@ func (m *Masker) array(i, depth int, at place) int {
 	}
 }
 
+// nextKnown returns where the value of the event's next member ends, if that is known of the value that begins at i.
+func (m *Masker) nextKnown(i, depth int) (end int) {
+	if depth != 1 || len(m.known) == 0 {
+		return 0
+	}
+	v := m.known[0]
+	m.known = m.known[1:]
+	if v.Start != i {
+		m.known = nil
+		return 0
+	}
+	return v.End
+}
+
 func closed(event []byte, i int, with byte) int {
 	if i < len(event) && event[i] == with {
 		return i + 1
@@ -161,7 +180,10 @@ func (m *Masker) object(i, depth int, at place) int {
 			m.hits[next.rule.index] = true
 			next = place{}
 		}
-		if i = m.value(m.json.Space(i+1), depth, next); i < 0 {
+		i = m.json.Space(i + 1)
+		if known := m.nextKnown(i, depth); known > 0 && next.node == nil && next.rule == nil {
+			i = known
+		} else if i = m.value(i, depth, next); i < 0 {
 			return i
 		}
 		switch {

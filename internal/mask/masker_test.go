@@ -205,6 +205,23 @@ func TestApplyAllocatesNothing(t *testing.T) {
 	}
 }
 
+// What is known of another event is of no use, and hides nothing.
+func TestApplyKnownBelievesOnlyWhereAValueBegins(t *testing.T) {
+	m := masker(t, Rule{Path: "email", Kind: "redact"})
+	const event = `{"a":"x","email":"john@example.com","b":1}`
+	for _, other := range []string{`{"first":1,"b":2}`, `{"a":[0,1,2,3,4],"email":1}`, `{}`} {
+		var members [8]jsonscan.Value
+		noted, err := jsonscan.Compile().ScanMembers([]byte(other), nil, members[:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, _, err := m.ApplyKnown(nil, []byte(event), members[:noted])
+		if strings.Contains(string(got), "john") {
+			t.Errorf("with what is known of %s: %s, %v", other, got, err)
+		}
+	}
+}
+
 func leadRules() []Rule {
 	return []Rule{
 		{Path: "lead_data.ssn", Kind: "ssn:last4"}, {Path: "lead_data.email", Kind: "email:partial"}, {Path: "lead_data.phone", Kind: "phone:area"},

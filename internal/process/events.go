@@ -9,6 +9,7 @@ import (
 	"firehose/internal/enrich"
 	"firehose/internal/erroroutput"
 	"firehose/internal/filter"
+	"firehose/internal/jsonscan"
 	"firehose/internal/mask"
 )
 
@@ -34,7 +35,10 @@ type Prepared struct {
 	enricher *enrich.Enricher
 	masks    *mask.Masks
 	timed    bool
-	listed   bool // masked fields, in the event
+	listed   bool            // masked fields, in the event
+	scan     *jsonscan.Paths // what the filter and then the enrichment look for
+	wanted   int             // how many paths that are
+	enriches int             // which of them is the first of the enrichment
 }
 
 // Prepare compiles Events. Its tables are loaded by whoever runs Tables.
@@ -58,7 +62,21 @@ func Prepare(e Events, s Surroundings) (*Prepared, error) {
 		}
 		p.listed = e.MaskedFields
 	}
+	p.prepareScan()
 	return p, nil
+}
+
+// prepareScan has an event scanned once for all steps: a scan costs more than most of them.
+func (p *Prepared) prepareScan() {
+	var paths [][]string
+	if p.filter != nil {
+		paths = append(paths, p.filter.Paths()...)
+	}
+	p.enriches = len(paths)
+	if p.enricher != nil {
+		paths = append(paths, p.enricher.Paths()...)
+	}
+	p.scan, p.wanted = jsonscan.Compile(paths...), len(paths)
 }
 
 // Tables returns the enrichment whose tables are to be loaded and kept fresh, or nil.
@@ -76,11 +94,17 @@ type Steps struct {
 	masker           *mask.Masker
 	lister           lister // of masked fields
 	enriched, masked []byte
+
+	seen    []byte             // the event that was scanned, or what Enrich made of it; nil for none
+	wrong   error              // why seen is not JSON
+	found   []jsonscan.Value   // of scan, in the event that was scanned
+	members [64]jsonscan.Value // the values of its first members, which stand in seen, too
+	noted   int                // of members
 }
 
 // Steps returns the steps for one goroutine.
 func (p *Prepared) Steps() *Steps {
-	s := &Steps{Prepared: p}
+	s := &Steps{Prepared: p, found: make([]jsonscan.Value, p.wanted)}
 	if p.masks != nil {
 		s.masker = p.masks.Masker()
 	}
@@ -100,12 +124,33 @@ const (
 	Unclear         // it cannot be judged, and is not delivered either
 )
 
-// Judge filters an event.
+// look scans an event, unless it is the one that was scanned last.
+func (s *Steps) look(event []byte) error {
+	if !s.saw(event) {
+		s.noted, s.wrong = s.scan.ScanMembers(event, s.found, s.members[:])
+		s.seen = event
+	}
+	return s.wrong
+}
+
+// saw says whether an event is the one that was scanned last, or enriched after that.
+func (s *Steps) saw(event []byte) bool {
+	return len(event) > 0 && len(s.seen) == len(event) && &s.seen[0] == &event[0]
+}
+
+// Judge filters an event. It is the first step of each: what is found in the event serves Enrich and Mask too, if they are
+// given the same memory, which nobody may change meanwhile. What stands elsewhere they look at themselves.
 func (s *Steps) Judge(event []byte) Passed {
-	if s.filter == nil {
+	s.seen = nil
+	if s.filter == nil || s.filter.None() {
 		return Passes
 	}
-	switch pass, err := s.filter.Match(event); {
+	err := s.look(event)
+	pass := false
+	if err == nil {
+		pass, err = s.filter.MatchFound(event, s.found)
+	}
+	switch {
 	case err != nil:
 		return Unclear
 	case pass:
@@ -121,15 +166,28 @@ func (s *Steps) Enrich(event []byte, stored, taken time.Time) ([]byte, *errorout
 		return event, nil, nil
 	}
 	var err error
-	s.enriched, err = s.enricher.Apply(s.enriched[:0], event, enrich.Info{Stored: stored, Taken: taken})
-	var refused *enrich.Error
-	switch {
-	case errors.As(err, &refused):
-		return nil, &refused.Failure, nil
-	case err != nil:
-		return nil, nil, err
+	if wrong := s.look(event); wrong != nil {
+		err = enrich.Invalid(wrong)
+	} else {
+		var behind bool
+		s.enriched, behind, err = s.enricher.ApplyFound(s.enriched[:0], event, s.found[s.enriches:], enrich.Info{Stored: stored, Taken: taken})
+		if s.seen = nil; behind {
+			s.seen = s.enriched
+		}
+	}
+	if err != nil {
+		return refusal(err)
 	}
 	return s.enriched, nil, nil
+}
+
+// refusal tells an event's error from that of a table which is not there.
+func refusal(err error) ([]byte, *erroroutput.Failure, error) {
+	var refused *enrich.Error
+	if errors.As(err, &refused) {
+		return nil, &refused.Failure, nil
+	}
+	return nil, nil, err
 }
 
 // Mask hides what is to be hidden. The result is valid until the next call. An event that cannot be read does not pass:
@@ -138,7 +196,12 @@ func (s *Steps) Mask(event []byte) ([]byte, mask.Done, *erroroutput.Failure) {
 	if s.masker == nil {
 		return event, mask.Done{}, nil
 	}
-	masked, done, err := s.masker.Apply(s.masked[:0], event)
+	var members []jsonscan.Value
+	if s.saw(event) && s.wrong == nil {
+		members = s.members[:s.noted]
+	}
+	s.seen = nil
+	masked, done, err := s.masker.ApplyKnown(s.masked[:0], event, members)
 	if err != nil {
 		return nil, mask.Done{}, &erroroutput.Failure{Type: erroroutput.Masking, Code: "Mask.InvalidEvent", Attempts: 1,
 			Message: "The event is not a JSON object, so what it holds cannot be masked, and it is not shown here."}
