@@ -14,6 +14,7 @@
 //	load       clients that put, and the account of what they were told
 //	objects    what is in a bucket: a folder, a real S3 server (versitygw), or the fake
 //	failure    what is in a stream's error outputs, whose form is checked whenever they are read
+//	receiver   webhooks and endpoints of Amazon's HTTP protocol, with moods, and what they took
 //	fakes3     an S3 in memory for faults between bytes
 //	tools      the module that builds versitygw, so that the product's own module does not know it
 //	clients    scripts that drive clients which are not Go's

@@ -43,10 +43,13 @@ const (
 	extractionFailed    = "metadata-extraction-failed"
 	partitioningFailed  = "partitioning-failed"
 	partitionsExceeded  = "activePartitionExceeded"
+	webhookFailed       = "webhook-failed"
+	endpointFailed      = "http-endpoint-failed"
 
 	commonMembers     = "rawData errorCode errorMessage attemptsMade arrivalTimestamp attemptEndingTimestamp"
 	processingMembers = commonMembers + " lambdaARN"
 	conversionMembers = "attemptsMade arrivalTimestamp lastErrorCode lastErrorMessage attemptEndingTimestamp rawData sequenceNumber subSequenceNumber dataCatalogTable"
+	endpointMembers   = "attemptsMade arrivalTimestamp errorCode errorMessage attemptEndingTimestamp rawData subsequenceNumber dataId"
 )
 
 // outcome is what came of a stream's records.
@@ -124,17 +127,21 @@ func splitKey(t testing.TB, stream, key string) (prefix string, name objectName)
 // readFailures reads an error output, and checks its lines' form and times.
 func readFailures(t testing.TB, kind, key string, text []byte) (lines []failed) {
 	t.Helper()
-	members := commonMembers
+	members, zipped := commonMembers, true
 	switch kind {
 	case processingFailed:
 		members = processingMembers
 	case conversionFailed:
-		members = conversionMembers
+		members, zipped = conversionMembers, false
+	case webhookFailed:
+		zipped = false
+	case endpointFailed:
+		members, zipped = endpointMembers, false
 	case decompressionFailed, extractionFailed, partitioningFailed, partitionsExceeded:
 	default:
 		t.Fatalf("object %s is of no known type of failure", key)
 	}
-	if conversion := kind == conversionFailed; conversion == strings.HasSuffix(key, ".gz") {
+	if zipped != strings.HasSuffix(key, ".gz") {
 		t.Errorf("error output %s has the wrong extension", key)
 	}
 	if len(text) == 0 || text[len(text)-1] != '\n' {

@@ -190,19 +190,36 @@ func (n *node) flush(stream string) {
 }
 
 // problem is what healthz says of a stream.
-type problem struct{ Stream, Target, Code, Cause, Fix string }
+type problem struct{ Stream, Delivery, Target, Code, Cause, Fix string }
 
 // problems returns what healthz says, by stream.
 func (n *node) problems() map[string]problem {
 	n.t.Helper()
-	_, body := n.ask(http.MethodGet, "/healthz")
-	var answer struct{ Problems []problem }
-	check(n.t, json.Unmarshal(body, &answer))
 	all := map[string]problem{}
-	for _, p := range answer.Problems {
+	for _, p := range n.healthz() {
 		all[p.Stream] = p
 	}
 	return all
+}
+
+// troubles returns what healthz says of a stream, by destination.
+func (n *node) troubles(stream string) map[string]problem {
+	n.t.Helper()
+	all := map[string]problem{}
+	for _, p := range n.healthz() {
+		if p.Stream == stream {
+			all[p.Delivery] = p
+		}
+	}
+	return all
+}
+
+func (n *node) healthz() []problem {
+	n.t.Helper()
+	_, body := n.ask(http.MethodGet, "/healthz")
+	var answer struct{ Problems []problem }
+	check(n.t, json.Unmarshal(body, &answer))
+	return answer.Problems
 }
 
 // metric returns the sum of a metric's series that have all the labels given, such as stream="a".

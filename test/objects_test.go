@@ -77,6 +77,18 @@ func (all objects) count(t testing.TB, prefix string) map[string]int {
 	return counts
 }
 
+// ended returns the objects with a line feed behind the last of their lines, as those of events have it between them only.
+func (all objects) ended(t testing.TB) objects {
+	t.Helper()
+	ended := objects{}
+	for key, body := range all {
+		text, err := decompress(key, body)
+		check(t, err)
+		ended[strings.TrimSuffix(key, filepath.Ext(key))] = append(bytes.TrimSuffix(text, []byte("\n")), '\n')
+	}
+	return ended
+}
+
 // sameObjects checks that two buckets hold the same keys with the same bytes.
 func sameObjects(t testing.TB, what string, got, want objects) {
 	t.Helper()

@@ -52,9 +52,16 @@ func (n *node) records(stream string) (data, failures map[string]int) {
 // verifyAll checks that every record is either delivered or in an error output, once; and that it is in the latter by its
 // number. It returns how many are.
 func (l *load) verifyAll(stream string, fails func(number int) bool) int {
+	l.node.t.Helper()
+	counts, failures := l.node.records(stream)
+	l.verifyParted(stream, counts, failures, fails)
+	return len(failures)
+}
+
+// verifyParted is verifyAll of records that were counted already.
+func (l *load) verifyParted(stream string, counts, failures map[string]int, fails func(number int) bool) {
 	t := l.node.t
 	t.Helper()
-	counts, failures := l.node.records(stream)
 	wrong := complaints{t: t}
 	for id := range counts {
 		if fails(numberOf(id)) {
@@ -68,7 +75,6 @@ func (l *load) verifyAll(stream string, fails func(number int) bool) int {
 	}
 	wrong.end()
 	l.verifyOnce(stream, counts, failures)
-	return len(failures)
 }
 
 // verifyOnce checks that every record is either delivered or in an error output, once.
