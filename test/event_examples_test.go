@@ -37,6 +37,7 @@ var update = flag.Bool("update", false, "write what the event examples give as w
 //	firehose.yaml    settings of the server, if it needs any
 //	environment      variables of the server, if it needs any: NAME=value
 //	receiver.py      an HTTP server that must run; it is at port 9100 in the stream
+//	ping.json        an event of which ping.txt shows what would become of it
 //	expected.txt     every object, decompressed, and every request with the answer to it, in order of names
 //
 // In expected.txt, what differs from run to run has a form that does not: YYYY for a year, UNIQUE, 0.
@@ -81,16 +82,31 @@ func runEventExample(t *testing.T) {
 		t.Fatalf("put: %s", said)
 	}
 	n.flush(name)
-	got := listed(t, n) + requests.String()
-	if *update {
-		check(t, os.WriteFile("expected.txt", []byte(got), 0o644))
-	}
-	want, err := os.ReadFile("expected.txt")
-	check(t, err)
-	if got != string(want) {
-		t.Errorf("the example gives\n%s\nwant, by expected.txt:\n%s", got, want)
+	expect(t, "expected.txt", listed(t, n)+requests.String())
+	if exists(t, "ping.json") {
+		said, status := command(t, "ping", name, "--event", "ping.json", "--dry-run", "--url", n.at())
+		if status != 0 {
+			t.Fatalf("ping: %s", said)
+		}
+		expect(t, "ping.txt", took.ReplaceAllString(said, "           0.0 ms"))
 	}
 }
+
+// expect holds what an example gives against a file.
+func expect(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		check(t, os.WriteFile(file, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(file)
+	check(t, err)
+	if got != string(want) {
+		t.Errorf("the example gives\n%s\nwant, by %s:\n%s", got, file, want)
+	}
+}
+
+// took matches the time that a stage took.
+var took = regexp.MustCompile(` +\d+\.\d ms`)
 
 // exampleEnvironment returns the variables that the example needs.
 func exampleEnvironment(t *testing.T) []string {
@@ -170,7 +186,7 @@ var (
 	constant = replacing(
 		`"batch_\w{16}"`, `"batch_UNIQUE"`,
 		`"delivered_at":"[^"]*"`, `"delivered_at":"YYYY-MM-DDThh:mm:ss.SSSZ"`,
-		`((?:_ms|imestamp)":)\d+`, `${1}0`,
+		`("(?:queue_ms|timestamp|arrivalTimestamp|attemptEndingTimestamp)":)\d+`, `${1}0`,
 		`(?m)^(Webhook-Timestamp: )\d+$`, `${1}0`,
 		`(?m)^(Webhook-Signature: v1,)\S+$`, `${1}SIGNATURE`,
 		`(?m)^(X-Amzn-Trace-Id: Root=1-)\S+$`, `${1}UNIQUE`,
