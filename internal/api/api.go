@@ -12,6 +12,11 @@
 //	POST /v1/streams/{name}:ping          sends a sample event to a stream's destinations and shows every stage
 //	POST /v1/preview                      shows the same for a document that is not saved, and sends nothing
 //
+//	GET  /v1/streams/{name}/destinations          says where a stream's destinations stand
+//	POST /v1/streams/{name}/destinations/{id}:pause, :resume
+//	GET, POST /v1/streams/{name}/replays          lists replays; begins one, or says what it would deliver
+//	GET, DELETE /v1/streams/{name}/replays/{id}   shows one, cancels it
+//
 //	POST /v1/streams/{name}/events        puts events
 //	GET  /v1/keys, POST /v1/keys          lists API keys, makes one
 //	DELETE /v1/keys/{id}                  revokes one
@@ -69,6 +74,8 @@ type Options struct {
 	Declared Declared     // streams as documents; nil for none of their paths
 	Trials   Trials       // what destinations are tried with; nil for none of these paths
 	Logger   *slog.Logger
+
+	Deliveries Deliveries // what delivers; nil for none of these paths
 }
 
 // Door answers the paths below /v1/.
@@ -93,6 +100,9 @@ func (d *Door) Register(mux *http.ServeMux) {
 	}
 	if d.Trials != nil {
 		d.registerTrials(mux)
+	}
+	if d.Deliveries != nil {
+		d.registerDeliveries(mux)
 	}
 	mux.HandleFunc("GET /v1/streams/{name}/errors", d.listErrors)
 	mux.HandleFunc("GET /v1/streams/{name}/errors/{key...}", d.showErrors)
@@ -146,9 +156,15 @@ func (d *Door) flush(w http.ResponseWriter, r *http.Request, name string) {
 // streams of their own account and region; otherwise the query may name account and region, and need not while the name is
 // the only one of its kind.
 func (d *Door) find(r *http.Request, name string, role apikey.Role) (stream.Key, error) {
+	key, _, err := d.findAs(r, name, role)
+	return key, err
+}
+
+// findAs is find, and also says who sent the request: the id of a key, or nothing where nobody need say.
+func (d *Door) findAs(r *http.Request, name string, role apikey.Role) (stream.Key, string, error) {
 	who, err := d.identify(r, role, name)
 	if err != nil {
-		return stream.Key{}, err
+		return stream.Key{}, "", err
 	}
 	if who.Account == "" {
 		who.Account, who.Region = r.URL.Query().Get("account"), r.URL.Query().Get("region")
@@ -161,11 +177,11 @@ func (d *Door) find(r *http.Request, name string, role apikey.Role) (stream.Key,
 	}
 	switch len(found) {
 	case 0:
-		return stream.Key{}, stream.ErrNotFound
+		return stream.Key{}, "", stream.ErrNotFound
 	case 1:
-		return found[0], nil
+		return found[0], who.AccessKey, nil
 	}
-	return stream.Key{}, &failure{http.StatusConflict, "ambiguous_name", "several accounts or regions have a stream of this name: add ?account=ACCOUNT&region=REGION"}
+	return stream.Key{}, "", &failure{http.StatusConflict, "ambiguous_name", "several accounts or regions have a stream of this name: add ?account=ACCOUNT&region=REGION"}
 }
 
 // locate says where a record stands. Who is verified sees records of their own account and region.
@@ -211,6 +227,7 @@ func (d *Door) failureOf(err error) *failure {
 	var unsigned *sigv4.Error
 	var unsupported *eventread.UnsupportedError
 	var unreadable *eventread.BodyError
+	var gone *control.HistoryGone
 	broken := verdict.AsSetUp(err)
 	switch {
 	case errors.As(err, &known):
@@ -227,6 +244,18 @@ func (d *Door) failureOf(err error) *failure {
 		return &failure{http.StatusNotFound, "stream_not_found", "there is no stream of this name in the account and region asked for"}
 	case errors.Is(err, stream.ErrNotActive):
 		return &failure{http.StatusConflict, "stream_not_active", "the stream is not active"}
+	case errors.Is(err, control.ErrNoDelivery):
+		return &failure{http.StatusNotFound, "destination_not_found", err.Error()}
+	case errors.Is(err, control.ErrPausedByDocument):
+		return &failure{http.StatusConflict, "paused_by_document", err.Error() + ": put the document with paused: false"}
+	case errors.As(err, &gone):
+		return &failure{http.StatusGone, "history_gone", err.Error() + "; begin there, or with oldest"}
+	case errors.Is(err, control.ErrNoReplay):
+		return &failure{http.StatusNotFound, "replay_not_found", err.Error() + "; those that have ended long ago are forgotten"}
+	case errors.Is(err, control.ErrReplayEnded):
+		return &failure{http.StatusConflict, "replay_ended", err.Error()}
+	case errors.Is(err, control.ErrReplays):
+		return &failure{http.StatusConflict, "too_many_replays", err.Error() + ": wait for one, or cancel it"}
 	case errors.Is(err, control.ErrNoErrorOutputs):
 		return &failure{http.StatusConflict, "no_error_outputs", err.Error()}
 	case errors.Is(err, control.ErrRedriving):

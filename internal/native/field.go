@@ -71,6 +71,7 @@ type textForm struct {
 }
 
 var textForms = map[string]textForm{
+	"start":     {`^(now|oldest|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2}))$`, "now, oldest, or a time such as 2026-02-03T04:05:06Z"},
 	"stream":    {`^[a-zA-Z0-9_.-]{1,64}$`, "1 to 64 letters, digits, dots, underscores and hyphens"},
 	"id":        {`^[a-z0-9][a-z0-9_-]{0,62}$`, "1 to 63 small letters, digits, underscores and hyphens"},
 	"path":      {`^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)*$`, "a path of names with dots between them, such as metadata.price"},

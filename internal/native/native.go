@@ -65,6 +65,7 @@ type Destination struct {
 	Type         string        `key:"type" required:"true" allowed:"s3|webhook|http_endpoint" help:"Kind of destination; the section of the same name says the rest."`
 	Description  string        `key:"description" help:"What the destination is for; shown, not used."`
 	Paused       bool          `key:"paused" default:"false" help:"Keeps events and delivers nothing until it is false again."`
+	Start        string        `key:"start" default:"now" form:"start" help:"With which events a destination begins when it is new: now is those that come, oldest the oldest that are kept, a time those that were put then or later."`
 	Preset       string        `key:"preset" allowed:"realtime|cost" help:"Defaults for batch: realtime is 1 MiB or 1 minute, cost is 128 MiB or 15 minutes."`
 	Batch        Batch         `key:"batch" help:"When a batch is full: at the size, the count or the wait that is reached first. The defaults of a webhook are 1 MiB, 100 events and 30 seconds."`
 	Filter       *Filter       `key:"filter" help:"Which events are delivered; without it all are."`

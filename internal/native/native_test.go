@@ -117,7 +117,7 @@ func TestProblemsNamePathValueAndWhatIsAllowed(t *testing.T) {
 	test("a: [", "not YAML: line 1: did not find expected node content")
 	test("{name: a, name: b}", `line 1: key "name" is given twice`)
 	test("{name: a b, nam: c}",
-		"destinations: is missing; want a list of sections with id, type, description, paused, preset, batch, filter, enrich, function, mask, format, s3, webhook, http_endpoint, errors",
+		"destinations: is missing; want a list of sections with id, type, description, paused, start, preset, batch, filter, enrich, function, mask, format, s3, webhook, http_endpoint, errors",
 		`name: "a b": is wrong; want 1 to 64 letters, digits, dots, underscores and hyphens`,
 		`nam: unknown key; the nearest known key is "name"`)
 	test("{name: 7, destinations: []}", `name: "7": is a number; want 1 to 64 letters, digits, dots, underscores and hyphens (a text that looks like something else needs quotes)`)
@@ -132,6 +132,9 @@ func TestProblemsNamePathValueAndWhatIsAllowed(t *testing.T) {
 		`destinations[0].batch.count: "-1": is wrong; want a whole number, at least 0`,
 		`destinations[0].batch.wait: "1d": is wrong; want a duration such as 30s, 5m or 24h, from 0s to 15m`)
 	test(lake("batch: {size: 129MiB}"), `destinations[0].batch.size: "129MiB": is wrong; want a size such as 64MiB or 5MB, from 1B to 128MiB`)
+	test(lake("start: 2026-02-28T23:59:59.5+01:00"))
+	test(lake("start: yesterday"), `destinations[0].start: "yesterday": is wrong; want now, oldest, or a time such as 2026-02-03T04:05:06Z`)
+	test(lake("start: 2026-02-31T00:00:00Z"), `destinations[0].start: "2026-02-31T00:00:00Z": is no time of the calendar`)
 	test(lake("batch: big"), "destinations[0].batch: is a text; want a section with size, count, wait")
 	test(lake("paused: yes"), `destinations[0].paused: "yes": is a text; want true or false`)
 	test(lake("preset: cheap"), `destinations[0].preset: "cheap": is wrong; want one of realtime, cost; the nearest is "cost"`)
@@ -225,7 +228,7 @@ func TestChangesNameThePathAndBothValues(t *testing.T) {
 	test(lake, strings.Replace(lake, "type: s3,", "type: s3, preset: realtime,", 1),
 		`[{"path":"destinations[lake].preset","to":"realtime"},{"path":"destinations[lake].batch.size","from":"5MiB","to":"1MiB"},{"path":"destinations[lake].batch.wait","from":"5m","to":"1m"}]`)
 	test(lake, lake+"  - {type: webhook, webhook: {url: 'http://h'}}\norder_key: id\n",
-		`[{"path":"order_key","to":"id"},{"path":"destinations[webhook]","to":{"id":"webhook","type":"webhook","paused":false,"batch":{"size":"1MiB","count":100,"wait":"30s"},"format":{"type":"ndjson","compression":"none","metadata":false},"webhook":{"url":"http://h","method":"POST","timeout":"30s"}}}]`)
+		`[{"path":"order_key","to":"id"},{"path":"destinations[webhook]","to":{"id":"webhook","type":"webhook","paused":false,"start":"now","batch":{"size":"1MiB","count":100,"wait":"30s"},"format":{"type":"ndjson","compression":"none","metadata":false},"webhook":{"url":"http://h","method":"POST","timeout":"30s"}}}]`)
 	two := "name: a\ndestinations:\n  - {id: x, type: s3, s3: {bucket: xxx}}\n  - {id: y, type: s3, s3: {bucket: yyy}}\n"
 	turned := "name: a\ndestinations:\n  - {id: y, type: s3, s3: {bucket: yyy}}\n  - {id: x, type: s3, s3: {bucket: zzz}}\n"
 	test(two, turned, `[{"path":"destinations[x].s3.bucket","from":"xxx","to":"zzz"},{"path":"destinations[x].errors.bucket","from":"xxx","to":"zzz"}]`)
@@ -318,7 +321,8 @@ func TestWithoutWhatItRefersToADestinationHoldsItsRecords(t *testing.T) {
 
 func TestTablesOfLookupsStayBelowTheirFolder(t *testing.T) {
 	compile := func(file, dir string) error {
-		_, err := (&Enrich{Lookups: []Lookup{{Name: "a", Key: "b", File: file}}}).compile(nil, References{Tables: dir})
+		e := &Enrich{Lookups: []Lookup{{Name: "a", Key: "b", File: file}}}
+		_, err := e.resolve(e.compile(nil), References{Tables: dir})
 		return err
 	}
 	for _, outside := range []string{"/etc/passwd", "../state.db", "a/../../b"} {
@@ -326,7 +330,7 @@ func TestTablesOfLookupsStayBelowTheirFolder(t *testing.T) {
 			t.Errorf("%s: %v", outside, err)
 		}
 	}
-	if err := compile("t.csv", ""); err == nil || !strings.Contains(err.Error(), "lookups.dir") {
+	if err := compile("t.csv", ""); err == nil || !strings.Contains(unresolved(err).Fix, "lookups.dir") {
 		t.Errorf("without a folder: %v", err)
 	}
 	if err := compile("t.csv", "/tables"); err != nil {

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"firehose/internal/eventkey"
 	"firehose/internal/objectkey"
@@ -37,6 +38,11 @@ func (d *Destination) sections() map[string]bool {
 }
 
 func (d *Destination) validate(path string, problems *Problems) {
+	if strings.ContainsRune(d.Start, 'T') {
+		if _, err := time.Parse(time.RFC3339Nano, d.Start); err != nil {
+			problems.add(path+".start", d.Start, "is no time of the calendar")
+		}
+	}
 	for _, kind := range []string{"s3", "webhook", "http_endpoint"} {
 		switch given := d.sections()[kind]; {
 		case given && kind != d.Type:

@@ -294,7 +294,7 @@ func (s *Server) openDoors(ctl *control.Control, engine *segment.Engine, tables 
 
 		CloudWatchOnly: s.config.Processing.CloudWatchLogsOnly,
 	}
-	door := api.Options{Keys: keys, Account: s.config.AccountID, Region: s.config.Region, Declared: ctl, Trials: ctl, Logger: s.logger}
+	door := api.Options{Keys: keys, Account: s.config.AccountID, Region: s.config.Region, Declared: ctl, Trials: ctl, Deliveries: ctl, Logger: s.logger}
 	if verifier != nil {
 		options.Verifier, door.Verifier = verifier, verifier
 	}
