@@ -13,6 +13,7 @@ import (
 	"firehose/internal/process/lambda"
 	"firehose/internal/stream"
 	"firehose/internal/task"
+	"firehose/internal/verdict"
 )
 
 // plan opens what a delivery is declared to be, for a replay or not. It reaches nothing yet.
@@ -58,11 +59,17 @@ func (c *Control) plan(s *stream.Stream, d stream.Delivery, replay string) (deli
 	if _, ok := to.(destination.Failer); ok {
 		plan.Rejects = true // what it will never take goes to the error output as it was put
 	}
-	if err := c.planEvents(&plan, s, d); err != nil {
-		to.Close()
+	err = c.planEvents(&plan, s, d)
+	if err == nil {
+		return plan, nil
+	}
+	to.Close()
+	broken := verdict.AsSetUp(err)
+	if broken == nil {
 		return deliver.Plan{}, err
 	}
-	return plan, nil
+	// Its records are cut as the log has them, and wait there; the stream's other deliveries go on.
+	return deliver.Plan{Limits: plan.Limits, Active: plan.Active, RetryFor: plan.RetryFor, Destination: destination.Held(broken)}, nil
 }
 
 // fields are the fields of an event that name its object.

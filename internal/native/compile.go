@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"firehose/internal/destination"
 	"firehose/internal/destination/httpendpoint"
@@ -11,6 +12,7 @@ import (
 	"firehose/internal/destination/webhook"
 	"firehose/internal/eventbody"
 	"firehose/internal/eventkey"
+	"firehose/internal/mask"
 	"firehose/internal/process"
 	"firehose/internal/stream"
 )
@@ -20,8 +22,8 @@ func Compile(key stream.Key, stored []byte) (stream.Spec, error) {
 	return References{}.Compile(key, stored)
 }
 
-// Compile derives what runs from a stored document; it is the stream.Compile of this language. Destinations resolve their
-// references when they are opened.
+// Compile derives what runs from a stored document; it is the stream.Compile of this language. References are resolved when a
+// destination is opened and its events are prepared, so that one that leads nowhere concerns that destination alone.
 func (r References) Compile(key stream.Key, stored []byte) (stream.Spec, error) {
 	d, err := Parse(stored, JSON)
 	if err != nil {
@@ -43,18 +45,14 @@ func (d *Document) spec(key stream.Key, r References) (stream.Spec, error) {
 	for i := range d.Destinations {
 		to, path := &d.Destinations[i], fmt.Sprintf("destinations[%d]", i)
 		config := to.open(path, key, r, &problems)
-		delivery := stream.Delivery{
+		spec.Deliveries = append(spec.Deliveries, stream.Delivery{
 			ID:          to.ID,
 			Paused:      to.Paused,
-			Process:     process.Config{Lambda: to.Function.compile(), Partition: to.partition()},
+			Start:       to.start(),
+			Process:     process.Config{Events: to.events(d.Metadata, r), Lambda: to.Function.compile(), Partition: to.partition()},
 			Buffer:      to.buffer(),
 			Destination: config,
-		}
-		var err error
-		if delivery.Process.Events, err = to.events(d.Metadata, r); err != nil {
-			return stream.Spec{}, fmt.Errorf("%s: %w", path, err)
-		}
-		spec.Deliveries = append(spec.Deliveries, delivery)
+		})
 	}
 	if problems != nil {
 		return stream.Spec{}, problems
@@ -150,19 +148,27 @@ func (d *Destination) body() eventbody.Config {
 	return c
 }
 
-// events is what is done to a destination's events; nil for nothing.
-func (d *Destination) events(metadata map[string]any, r References) (*process.Events, error) {
+// events is what is done to a destination's events; nil for nothing. What it refers to is resolved when it is prepared.
+func (d *Destination) events(metadata map[string]any, r References) *process.Events {
 	if d.Filter == nil && d.Enrich == nil && d.Mask == nil {
-		return nil, nil
+		return nil
 	}
-	e := &process.Events{Filter: d.Filter.compile()}
-	var err error
-	if e.Enrich, err = d.Enrich.compile(metadata, r); err != nil {
-		return nil, err
+	declared := process.Events{Filter: d.Filter.compile(), Enrich: d.Enrich.compile(metadata), Masks: d.Mask.compile(), MaskedFields: d.Format.Metadata}
+	e := declared
+	e.Resolve = func() (resolved process.Events, err error) {
+		resolved = declared
+		if resolved.Enrich, err = d.Enrich.resolve(declared.Enrich, r); err != nil {
+			return resolved, unresolved(err)
+		}
+		if resolved.Key, err = d.Mask.key(r); err != nil {
+			return resolved, unresolved(err)
+		}
+		if _, err := mask.Compile(resolved.Masks, resolved.Key); err != nil { // the document was checked, so it is the key
+			return resolved, invalid(err)
+		}
+		return resolved, nil
 	}
-	e.MaskedFields = d.Format.Metadata
-	e.Masks, e.Key, err = d.Mask.compile(r)
-	return e, err
+	return &e
 }
 
 func (d *Destination) hook(r References) destination.Config {
@@ -222,6 +228,12 @@ func (d *Destination) buffer() stream.Buffer {
 		}
 	}
 	return b
+}
+
+// start is where the destination begins; validate has seen that it is a time if it is no word.
+func (d *Destination) start() stream.Start {
+	at, _ := time.Parse(time.RFC3339Nano, d.Start)
+	return stream.Start{Oldest: d.Start == "oldest", Time: at}
 }
 
 func (i *Idempotency) compile() *stream.Idempotency {

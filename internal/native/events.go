@@ -88,15 +88,24 @@ type Enrich struct {
 	Lookups    []Lookup          `key:"lookups" help:"Tables from which an event gets the row of its key."`
 }
 
-// compile makes the enrichment's own configuration of it.
-func (e *Enrich) compile(metadata map[string]any, r References) (*enrich.Config, error) {
+// compile makes the enrichment's own configuration of it, but for what resolve adds.
+func (e *Enrich) compile(metadata map[string]any) *enrich.Config {
 	if e == nil {
-		return nil, nil
+		return nil
 	}
 	c := &enrich.Config{Path: e.Path, Tags: e.Tags, Processing: e.Processing}
 	if e.Metadata {
 		c.Metadata = metadata
 	}
+	return c
+}
+
+// resolve returns the configuration with the lookups.
+func (e *Enrich) resolve(declared *enrich.Config, r References) (*enrich.Config, error) {
+	if e == nil {
+		return nil, nil
+	}
+	c := *declared
 	for _, l := range e.Lookups {
 		file, err := r.table(l.File)
 		if err != nil {
@@ -113,7 +122,7 @@ func (e *Enrich) compile(metadata map[string]any, r References) (*enrich.Config,
 		}
 		c.Lookups = append(c.Lookups, made)
 	}
-	return c, nil
+	return &c, nil
 }
 
 // validate lets the enrichment say what is wrong with it.
@@ -124,7 +133,7 @@ func (e *Enrich) validate(path string, metadata map[string]any, problems *Proble
 	for i, l := range e.Lookups {
 		checkHeaders(fmt.Sprintf("%s.lookups[%d].headers", path, i), l.Headers, problems)
 	}
-	c, err := e.compile(metadata, anything)
+	c, err := e.resolve(e.compile(metadata), anything)
 	if err == nil {
 		_, err = enrich.Compile(*c, enrich.Options{Client: http.DefaultClient}) // which asks nobody yet
 	}
@@ -163,22 +172,27 @@ type MaskRule struct {
 	Domain string `key:"domain" allowed:"keep" help:"Keeps the domain of email:partial."`
 }
 
-// compile makes rules and their key of it.
-func (m *Mask) compile(r References) (rules []mask.Rule, key mask.Key, err error) {
+// compile makes rules of it.
+func (m *Mask) compile() (rules []mask.Rule) {
 	if m == nil {
-		return nil, key, nil
+		return nil
 	}
 	for _, rule := range m.Rules {
 		rules = append(rules, mask.Rule(rule))
 	}
-	if m.Key != "" {
-		secret, err := r.secret(m.Key)
-		if err != nil {
-			return nil, key, fmt.Errorf("key of masks: %w", err)
-		}
-		key = mask.Key{ID: m.KeyID, Secret: []byte(secret.Reveal())}
+	return rules
+}
+
+// key returns the key of the rules that hash.
+func (m *Mask) key(r References) (key mask.Key, err error) {
+	if m == nil || m.Key == "" {
+		return key, nil
 	}
-	return rules, key, nil
+	secret, err := r.secret(m.Key)
+	if err != nil {
+		return key, fmt.Errorf("key of masks: %w", err)
+	}
+	return mask.Key{ID: m.KeyID, Secret: []byte(secret.Reveal())}, nil
 }
 
 // validate lets the masks say what is wrong with them. Which key they get is not known here.
@@ -190,9 +204,9 @@ func (m *Mask) validate(path string, problems *Problems) {
 	if known.Key != "" {
 		known.Key = "${KEY}"
 	}
-	rules, key, err := known.compile(anything)
+	key, err := known.key(anything)
 	if err == nil {
-		_, err = mask.Compile(rules, key)
+		_, err = mask.Compile(known.compile(), key)
 	}
 	if err != nil {
 		problems.add(path+".rules", "", "is wrong: %s", err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -19,6 +20,7 @@ import (
 	"firehose/internal/destination"
 	"firehose/internal/destination/httpendpoint"
 	"firehose/internal/destination/s3"
+	"firehose/internal/process"
 	"firehose/internal/stream"
 	"firehose/internal/verdict"
 )
@@ -546,4 +548,51 @@ func TestMaskedFieldsAreListedWhereThereIsMetadata(t *testing.T) {
 	}
 	f("true", ", mask: {rules: [{path: a, kind: all}]}", true)
 	f("false", ", mask: {rules: [{path: a, kind: all}]}", false)
+}
+
+// What is missing is named, with what to do, and concerns no other destination.
+func TestAReferenceThatLeadsNowhereIsAProblemOfItsDestinationAlone(t *testing.T) {
+	f := func(to, wantCode, want, wantFix string) {
+		t.Helper()
+		d := parseYAML(t, "name: a\ndestinations:\n  - {id: whole, type: s3, s3: {bucket: abc}, filter: {}}\n  - {id: broken, "+to+"}\n")
+		t.Setenv("SHORT", "short")
+		spec, err := Environment("", "").Compile(stream.Key{}, d.Stored())
+		if err != nil {
+			t.Fatalf("%s: %v", to, err)
+		}
+		if _, err := process.Prepare(*spec.Deliveries[0].Process.Events, process.Surroundings{}); err != nil {
+			t.Errorf("%s: the other one: %v", to, err)
+		}
+		opened, err := spec.Deliveries[1].Destination.Open(destination.Env{})
+		if err != nil {
+			t.Fatalf("%s: %v", to, err)
+		}
+		if events := spec.Deliveries[1].Process.Events; events != nil {
+			_, err = process.Prepare(*events, process.Surroundings{Client: http.DefaultClient})
+		} else {
+			err = opened.Deliver(t.Context(), nil)
+		}
+		broken := verdict.AsSetUp(err)
+		if broken == nil || broken.Code != wantCode || broken.Err.Error() != want || broken.Fix != wantFix {
+			t.Errorf("%s:\n%#v, want\n%s: %s: %s", to, err, wantCode, want, wantFix)
+		}
+	}
+	const unset, again = "variable UNSET of the server's environment is not set, or empty", ", and start the server again."
+	const correct = "Correct the value that the document refers to where the server runs, and start the server again."
+	f("type: s3, s3: {bucket: abc}, mask: {rules: [{path: a, kind: hash}], key: '${UNSET}'}", "Secret.Missing",
+		"key of masks: "+unset, "Set UNSET in the server's environment"+again)
+	f("type: s3, s3: {bucket: abc}, mask: {rules: [{path: a, kind: hash}], key: '${SHORT}'}", "Secret.Invalid",
+		`mask 1 (path "a"): kind "hash": a key of at least 16 bytes is needed, 5 are given`, correct)
+	f("type: s3, s3: {bucket: abc}, mask: {rules: [{path: a, kind: hash}], key: '${AWS_SECRET}'}", "Secret.Missing",
+		"key of masks: variable AWS_SECRET of the server's environment is meant for the server itself",
+		"Give the value to a variable whose name begins neither with AWS_ nor with FIREHOSE_, correct the document"+again)
+	f("type: s3, s3: {bucket: abc}, mask: {rules: [{path: a, kind: hash}], key: 'file:k'}", "Secret.Missing",
+		"key of masks: the server has no folder for secrets", "Set secrets.dir to the folder that they are kept in"+again)
+	f("type: s3, s3: {bucket: abc}, enrich: {lookups: [{name: a, key: b, url: 'http://h', headers: {X: '${UNSET}'}}]}", "Secret.Missing",
+		"lookup a: header X: "+unset, "Set UNSET in the server's environment"+again)
+	f("type: s3, s3: {bucket: abc}, enrich: {lookups: [{name: a, key: b, file: t.csv}]}", "Secret.Missing",
+		"lookup a: the server has no folder of tables", "Set lookups.dir to the folder that tables are kept in"+again)
+	f("type: webhook, webhook: {url: 'http://h', headers: {X: 'a ${UNSET}'}}", "Secret.Missing", "header X: "+unset, "Set UNSET in the server's environment"+again)
+	f("type: webhook, webhook: {url: 'http://h', secrets: ['${SHORT}']}", "Secret.Invalid",
+		"secret 1 of the webhook is not the base64 of at least 16 bytes", correct)
 }

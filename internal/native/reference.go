@@ -1,15 +1,13 @@
 package native
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"firehose/internal/batch"
 	"firehose/internal/config"
 	"firehose/internal/destination"
 	"firehose/internal/verdict"
@@ -30,19 +28,53 @@ func (r References) table(file string) (string, error) {
 	case !filepath.IsLocal(file):
 		return "", fmt.Errorf("file %q is not below the folder of tables: want a path such as buyers.csv", file)
 	case r.Tables == "":
-		return "", errors.New("the server has no folder of tables (lookups.dir)")
+		return "", &missing{"the server has no folder of tables", "Set lookups.dir to the folder that tables are kept in"}
 	}
 	return filepath.Join(r.Tables, file), nil
+}
+
+// missing is the error of a reference that leads nowhere.
+type missing struct {
+	what string
+	fix  string // one sentence, without what follows for all: that the server is started again
+}
+
+func (m *missing) Error() string { return m.what }
+
+// own says whether a variable is meant for the server itself.
+func own(name string) bool {
+	return strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "FIREHOSE_")
+}
+
+func missingVariable(name string) error {
+	if own(name) {
+		return &missing{"variable " + name + " of the server's environment is meant for the server itself",
+			"Give the value to a variable whose name begins neither with AWS_ nor with FIREHOSE_, correct the document"}
+	}
+	return &missing{"variable " + name + " of the server's environment is not set, or empty", "Set " + name + " in the server's environment"}
+}
+
+// unresolved is what an error of a reference means for the destination: its records wait.
+func unresolved(err error) *verdict.SetUp {
+	fix := "Correct what the document refers to where the server runs"
+	var m *missing
+	if errors.As(err, &m) {
+		fix = m.fix
+	}
+	return &verdict.SetUp{Code: "Secret.Missing", Fix: fix + ", and start the server again.", Err: err}
+}
+
+// invalid is unresolved for what was found and is not as it must be.
+func invalid(err error) *verdict.SetUp {
+	return &verdict.SetUp{Code: "Secret.Invalid", Fix: "Correct the value that the document refers to where the server runs, and start the server again.", Err: err}
 }
 
 // Environment are the references of a server: its environment but for what is meant for the server itself, and the files below
 // two folders, of secrets and of tables. Whoever may put documents can send what they refer to wherever he likes, so they must not reach everything.
 func Environment(dir, tables string) References {
 	return References{Dir: dir, Tables: tables, Variable: func(name string) (string, bool) {
-		for _, prefix := range []string{"AWS_", "FIREHOSE_"} {
-			if strings.HasPrefix(name, prefix) {
-				return "", false
-			}
+		if own(name) {
+			return "", false
 		}
 		return os.LookupEnv(name)
 	}}
@@ -57,7 +89,7 @@ func (r References) expand(template string) (expanded config.Secret, err error) 
 				return value
 			}
 		}
-		err = fmt.Errorf("variable %s of the server's environment is empty, not set, or meant for the server itself", name)
+		err = missingVariable(name)
 		return ""
 	})
 	return config.Secret(out), err
@@ -70,7 +102,7 @@ func (r References) secret(s Secret) (config.Secret, error) {
 		return r.expand(string(s))
 	}
 	if r.Dir == "" {
-		return "", errors.New("the server has no folder for secrets (secrets.dir)")
+		return "", &missing{"the server has no folder for secrets", "Set secrets.dir to the folder that they are kept in"}
 	}
 	root, err := os.OpenRoot(r.Dir)
 	if err != nil {
@@ -78,6 +110,9 @@ func (r References) secret(s Secret) (config.Secret, error) {
 	}
 	defer root.Close()
 	text, err := root.ReadFile(strings.TrimPrefix(strings.TrimPrefix(name, r.Dir), "/"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", &missing{fmt.Sprintf("there is no file %q in the server's folder for secrets", name), "Put the file there"}
+	}
 	if err != nil {
 		return "", fmt.Errorf("read secret: %w", err)
 	}
@@ -95,21 +130,16 @@ type referring struct {
 func (c referring) Open(env destination.Env) (destination.Destination, error) {
 	config, err := c.resolve()
 	if err != nil {
-		return unresolved{&verdict.SetUp{Code: "Secret.Missing", Fix: "Set it where the server runs, and start the server again.", Err: err}}, nil
+		return destination.Held(unresolved(err)), nil
 	}
-	return config.Open(env)
+	opened, err := config.Open(env)
+	if err != nil { // the document was checked, so it is what it refers to
+		return destination.Held(invalid(err)), nil
+	}
+	return opened, nil
 }
 
 // ErrorOutputs opens the error outputs where they are kept.
 func (c referring) ErrorOutputs(env destination.Env) (destination.ErrorOutputs, error) {
 	return destination.OpenErrorOutputs(c.Config, env)
 }
-
-// unresolved is a destination without its credentials.
-type unresolved struct{ err *verdict.SetUp }
-
-func (u unresolved) Encoder(context.Context, batch.Head, io.Writer) (batch.Encoder, error) {
-	return nil, u.err
-}
-func (u unresolved) Deliver(context.Context, *batch.Batch) error { return u.err }
-func (unresolved) Close() error                                  { return nil }

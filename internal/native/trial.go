@@ -1,9 +1,6 @@
 package native
 
-import (
-	"firehose/internal/destination"
-	"firehose/internal/verdict"
-)
+import "firehose/internal/destination"
 
 var _ destination.Referrer = referring{}
 
@@ -11,7 +8,7 @@ var _ destination.Referrer = referring{}
 func (c referring) Resolved() (destination.Config, error) {
 	config, err := c.resolve()
 	if err != nil {
-		return nil, &verdict.SetUp{Code: "Secret.Missing", Fix: "Set it where the server runs, and start the server again.", Err: err}
+		return nil, unresolved(err)
 	}
 	return config, nil
 }

@@ -22,6 +22,10 @@ type Events struct {
 
 	// MaskedFields lists in firehose_metadata.masked_fields of each event the paths of which something was masked.
 	MaskedFields bool
+
+	// Resolve returns the same with what it refers to: the key of masks, the lookups of the enrichment. An error is a
+	// *verdict.SetUp: the delivery's records wait. It is nil where nothing is referred to.
+	Resolve func() (Events, error)
 }
 
 // Surroundings are what the steps need of the server.
@@ -41,10 +45,15 @@ type Prepared struct {
 	enriches int             // which of them is the first of the enrichment
 }
 
-// Prepare compiles Events. Its tables are loaded by whoever runs Tables.
+// Prepare resolves and compiles Events. Its tables are loaded by whoever runs Tables.
 func Prepare(e Events, s Surroundings) (*Prepared, error) {
 	p := &Prepared{}
 	var err error
+	if e.Resolve != nil {
+		if e, err = e.Resolve(); err != nil {
+			return nil, err
+		}
+	}
 	if e.Filter != nil {
 		if p.filter, err = filter.Compile(*e.Filter); err != nil {
 			return nil, fmt.Errorf("filter: %w", err)

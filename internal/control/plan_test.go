@@ -1,0 +1,79 @@
+package control
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"firehose/internal/mask"
+	"firehose/internal/process"
+	"firehose/internal/stream"
+	"firehose/internal/verdict"
+)
+
+// A mask whose key is missing must neither let an event pass as it is, nor hold up what needs no key.
+func TestADeliveryWithoutWhatItRefersToWaitsAlone(t *testing.T) {
+	newNode(t, func(n *node) {
+		key := ""
+		declared := process.Events{Masks: []mask.Rule{{Path: "a", Kind: "hash"}}}
+		withKey := declared
+		withKey.Resolve = func() (process.Events, error) {
+			if key == "" {
+				return declared, &verdict.SetUp{Code: "Secret.Missing", Fix: "Set KEY.", Err: errors.New("KEY is not set")}
+			}
+			resolved := declared
+			resolved.Key = mask.Key{Secret: []byte(key)}
+			return resolved, nil
+		}
+		plain := n.settings.Compile["test"]
+		n.settings.Compile["test"] = func(k stream.Key, text []byte) (stream.Spec, error) {
+			spec, err := plain(k, text)
+			for i := range spec.Deliveries {
+				if spec.Deliveries[i].ID == "masked" {
+					spec.Deliveries[i].Process.Events = &withKey
+				}
+			}
+			return spec, err
+		}
+		n.restart()
+		s := declare("s", "x")
+		s.Documents[1] = document{"masked": "x", "plain": "y"}.raw()
+		n.create(s)
+		bodies := func() (masked, plain string) {
+			n.places.mu.Lock()
+			defer n.places.mu.Unlock()
+			for name, body := range n.places.objects {
+				if strings.HasPrefix(name, "x/") {
+					masked += body
+				} else {
+					plain += body
+				}
+			}
+			return masked, plain
+		}
+		n.put("s", `{"a":"hush"} {"a":"hush-too"}`)
+		n.pass(2 * time.Minute)
+		if masked, plain := bodies(); masked != "" || strings.Count(plain, "hush") != 2 {
+			t.Errorf("delivered %q masked and %q as it is", masked, plain)
+		}
+		if found := n.Problems(); len(found) != 1 || found[0].Delivery != "masked" || found[0].Code != "Secret.Missing" || found[0].Fix != "Set KEY." {
+			t.Errorf("problems are %+v", found)
+		}
+		n.restart() // nothing is repaired
+		n.put("s", `{"a":"third"}`)
+		n.pass(2 * time.Minute)
+		if masked, _ := bodies(); masked != "" {
+			t.Errorf("delivered %q", masked)
+		}
+		key = "sixteen bytes at least"
+		n.restart()
+		n.flush("s")
+		if masked, _ := bodies(); strings.Count(masked, "hmac:") != 3 || strings.Contains(masked, "hush") {
+			t.Errorf("delivered %q", masked)
+		}
+		if found := n.Problems(); len(found) > 0 {
+			t.Errorf("problems are %+v", found)
+		}
+	})
+}

@@ -1,0 +1,21 @@
+package destination
+
+import (
+	"context"
+	"io"
+
+	"firehose/internal/batch"
+	"firehose/internal/verdict"
+)
+
+// Held returns a destination that takes nothing, because it cannot even be opened before somebody repairs something. Its
+// records wait, and all others of the stream are delivered.
+func Held(broken *verdict.SetUp) Destination { return held{broken} }
+
+type held struct{ broken *verdict.SetUp }
+
+func (h held) Encoder(context.Context, batch.Head, io.Writer) (batch.Encoder, error) {
+	return nil, h.broken
+}
+func (h held) Deliver(context.Context, *batch.Batch) error { return h.broken }
+func (held) Close() error                                  { return nil }
