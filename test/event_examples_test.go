@@ -282,3 +282,72 @@ func TestTheReceiverOfTheExampleRefusesWhatIsNotSigned(t *testing.T) {
 		f(401, secret, now, body, body, header)
 	}
 }
+
+// sizes are the events in each request that a webhook got, in order, by path.
+type sizes struct {
+	mu  sync.Mutex
+	all map[string][]int
+}
+
+func (s *sizes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all[r.URL.Path] = append(s.all[r.URL.Path], bytes.Count(body, []byte(`"event_id"`)))
+}
+
+// of returns the requests of a path, and how many events they hold.
+func (s *sizes) of(path string) (requests []int, events int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, size := range s.all[path] {
+		events += size
+	}
+	return slices.Clone(s.all[path]), events
+}
+
+func TestWebhooksOfTheExampleGetBatchesByCountAndWait(t *testing.T) {
+	slow(t, "it waits 30 seconds for a batch that is not full")
+	t.Parallel()
+	const dir = "../examples/webhooks/"
+	s := &sizes{all: map[string][]int{}}
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	text, err := os.ReadFile(dir + "stream.yaml")
+	check(t, err)
+	environment, err := os.ReadFile(dir + "environment")
+	check(t, err)
+	n := newNode(t)
+	n.env = strings.Split(strings.TrimSpace(string(environment)), "\n")
+	n.start()
+	n.want(http.StatusCreated, http.MethodPut, "/v1/streams/hooks", strings.ReplaceAll(string(text), "http://127.0.0.1:9100", server.URL))
+	var events strings.Builder
+	const count = 250
+	for i := range count {
+		fmt.Fprintf(&events, `{"event_id":"e%d","outcome":"success"}`+"\n", i)
+	}
+	began := time.Now()
+	n.putEvents("hooks", events.String(), "Content-Type: application/x-ndjson")
+	f := func(path string, waits time.Duration) {
+		t.Helper()
+		for _, full := range []int{200, count} {
+			wait(t, waits+time.Minute, fmt.Sprintf("%d events at %s", full, path), func() (bool, string) {
+				requests, events := s.of(path)
+				return events >= full, fmt.Sprint(requests)
+			})
+			if took := time.Since(began); full == count && took < waits-time.Second {
+				t.Errorf("%s: a batch that is not full came after %v, want %v", path, took, waits)
+			} else if full < count && took > waits-time.Second {
+				t.Errorf("%s: full batches came after %v", path, took)
+			}
+		}
+		if requests, _ := s.of(path); !slices.Equal(slices.Sorted(slices.Values(requests)), []int{50, 100, 100}) {
+			t.Errorf("%s: requests of %d events", path, requests)
+		}
+	}
+	f("/live", 10*time.Second)
+	f("/ingest", 30*time.Second)
+}
