@@ -84,7 +84,9 @@ func (c *Control) planEvents(plan *deliver.Plan, s *stream.Stream, d stream.Deli
 	if d.Process.Events == nil {
 		return nil
 	}
-	if plan.Events, err = process.Prepare(*d.Process.Events, c.surroundings()); err != nil {
+	around := c.surroundings()
+	around.Tell = func(lookup string, err error) { c.tellTable(s.Name, d.ID, lookup, err) }
+	if plan.Events, err = process.Prepare(*d.Process.Events, around); err != nil {
 		return err
 	}
 	tables := plan.Events.Tables()
@@ -109,4 +111,14 @@ func (c *Control) planEvents(plan *deliver.Plan, s *stream.Stream, d stream.Deli
 		keeping.Wait()
 	}
 	return nil
+}
+
+// tellTable reports that a table is out of date from now on, or that it is no more.
+func (c *Control) tellTable(stream, delivery, lookup string, err error) {
+	where := []any{"stream", stream, "delivery", delivery, "lookup", lookup}
+	if err == nil {
+		c.Logger.Info("A table of the enrichment is up to date again.", where...)
+		return
+	}
+	c.Logger.Warn("A table of the enrichment cannot be read; it is used on as it was.", append(where, "error", err)...)
 }

@@ -8,7 +8,7 @@
 // Other members of that object stay; those that are set here are replaced, so that a producer cannot forge them. The rest
 // of an event is not decoded and not changed, whatever is in it.
 //
-// Tables are held in memory, whole. Load reads them for the first time, and Run keeps them up to date: files are read
+// Tables are held in memory, whole, so they are bounded: one that is larger is not taken, and told of with the bound. Load reads them for the first time, and Run keeps them up to date: files are read
 // again when their size or time changes, tables behind a URL are asked for with the tag of the version at hand. A table
 // that cannot be read any more is used on as it was, and that is told once. So a lookup costs an event some nanoseconds
 // and never waits, but what it gives depends on when it is asked: a replay may find another row than the first try.

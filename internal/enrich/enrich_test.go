@@ -209,7 +209,7 @@ func TestTablesThatCannotBeReadAreErrorsThatCanBeRetried(t *testing.T) {
 	f("t.csv", "id,name\nCA\n", "wrong number of fields", Lookup{})
 	f("t.csv", "id,id\n", `column 2 has no name of its own, but "id"`, Lookup{})
 	f("t.csv", "id,name\n", `no column "key"`, Lookup{Column: "key"})
-	f("t.json", "{", "unexpected end", Lookup{})
+	f("t.json", "{", "ends too early", Lookup{})
 	f("t.json", "[1]", `row 1: it has no text, number or boolean "id"`, Lookup{})
 	f("t.json", `{"CA":{}}`, "take the column out", Lookup{Column: "id"})
 	f("t.ndjson", `{"id":1}`+"\n{]", "line 2", Lookup{})

@@ -56,6 +56,8 @@ const (
 	fetchMax     = 30 * time.Second
 )
 
+var errTooLarge = fmt.Errorf("the table has more than %d bytes; at most so many are read", tableSizeMax)
+
 // lookup is a Lookup with its table.
 type lookup struct {
 	Lookup
@@ -227,9 +229,9 @@ func (l *lookup) refresh(ctx context.Context) error {
 		return fmt.Errorf("read the table: %w", withoutURL(err))
 	}
 	if len(text) > tableSizeMax {
-		return fmt.Errorf("the table has more than %d bytes", tableSizeMax)
+		return errTooLarge
 	}
-	rows, err := parse(l.Format, l.Column, text)
+	rows, err := parse(l.Format, l.Column, text, tableMax)
 	if err != nil {
 		return fmt.Errorf("read the table as %s: %w", l.Format, err)
 	}
@@ -243,6 +245,9 @@ func (l *lookup) readFile() (io.ReadCloser, string, error) {
 	info, err := os.Stat(l.File)
 	if err != nil {
 		return nil, "", err
+	}
+	if info.Size() > tableSizeMax {
+		return nil, "", errTooLarge
 	}
 	version := fmt.Sprintf("%d %d", info.Size(), info.ModTime().UnixNano())
 	if version == l.version {

@@ -85,7 +85,7 @@ type Enrich struct {
 	Metadata   bool              `key:"metadata" default:"true" help:"Adds the stream's metadata: the flow's name and version, the account's plan, whatever the document has there."`
 	Tags       map[string]string `key:"tags" help:"Names and texts that are added under tags."`
 	Processing bool              `key:"processing" default:"false" help:"Adds capture_ms and queue_ms, how long the event was on its way, under processing."`
-	Lookups    []Lookup          `key:"lookups" help:"Tables from which an event gets the row of its key."`
+	Lookups    []Lookup          `key:"lookups" help:"Tables from which an event gets the row of its key; each is held in memory, so it may have 64MiB and 1,000,000 rows."`
 }
 
 // compile makes the enrichment's own configuration of it, but for what resolve adds.

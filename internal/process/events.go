@@ -30,7 +30,8 @@ type Events struct {
 
 // Surroundings are what the steps need of the server.
 type Surroundings struct {
-	Client *http.Client // for tables behind a URL
+	Client *http.Client                   // for tables behind a URL
+	Tell   func(lookup string, err error) // that a table is out of date from now on, or with nil that it is no more; nil for nobody
 }
 
 // Prepared is Events compiled, with its tables. Any number of goroutines may use it.
@@ -61,7 +62,7 @@ func Prepare(e Events, s Surroundings) (*Prepared, error) {
 	}
 	if e.Enrich != nil {
 		p.timed = e.Enrich.Processing || len(e.Enrich.Lookups) > 0
-		if p.enricher, err = enrich.Compile(*e.Enrich, enrich.Options{Client: s.Client}); err != nil {
+		if p.enricher, err = enrich.Compile(*e.Enrich, enrich.Options{Client: s.Client, Tell: s.Tell}); err != nil {
 			return nil, fmt.Errorf("enrich: %w", err)
 		}
 	}
