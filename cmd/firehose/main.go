@@ -33,6 +33,8 @@ func commands() []command {
 		{"ping", "Send an event to a stream's destinations and show every stage: firehose ping NAME.", runPing},
 		{"flush", "Deliver what a stream holds, now: firehose flush NAME.", runFlush},
 		{"errors", "Look at what could not be processed, and put it again: firehose errors NAME.", runErrors},
+		{"destinations", "Say where a stream's destinations stand, pause and resume one: firehose destinations NAME.", runDestinations},
+		{"replay", "Deliver a part of a stream's history once more: firehose replay NAME.", runReplay},
 		{"record", "Say where a record stands: firehose record ID.", runRecord},
 		{"schema", "Propose a table for records: firehose schema infer FILE.", runSchema},
 		{"bench", "Measure the service: firehose bench put|e2e|idle|all.", runBench},

@@ -112,6 +112,9 @@ func (e *endpoint) request(ctx context.Context, id string, body batch.Body) (*ht
 	request.Header = e.header.Clone()
 	request.Header.Set("X-Amz-Firehose-Request-Id", id)
 	request.Header.Set("X-Amzn-Trace-Id", "Root=1-"+strconv.FormatInt(time.Now().Unix(), 16)+"-"+traced(id))
+	if e.env.Replay != "" {
+		request.Header.Set(destination.ReplayHeader, e.env.Replay)
+	}
 	request.ContentLength = body.Size()
 	request.GetBody = func() (io.ReadCloser, error) {
 		return io.NopCloser(io.NewSectionReader(body, 0, body.Size())), nil

@@ -101,6 +101,9 @@ func (h *hook) request(ctx context.Context, b *batch.Batch) (*http.Request, erro
 	id, at := h.id(b.Head), strconv.FormatInt(time.Now().Unix(), 10)
 	request.Header.Set("Webhook-Id", id)
 	request.Header.Set("Webhook-Timestamp", at)
+	if h.env.Replay != "" {
+		request.Header.Set(destination.ReplayHeader, h.env.Replay)
+	}
 	if len(h.keys) > 0 {
 		signature, err := h.sign(id, at, b.Body)
 		if err != nil {

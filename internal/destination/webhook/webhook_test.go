@@ -180,6 +180,30 @@ func TestRequestsAreAsConfigured(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, got, value)
 		}
 	}
+	if got := r.headers[0].Values(destination.ReplayHeader); len(got) > 0 {
+		t.Errorf("what is no replay is marked as %v", got)
+	}
+}
+
+func TestReplaysAreMarked(t *testing.T) {
+	var marks []string // one request at a time is sent
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, request *http.Request) {
+		marks = append(marks, request.Header.Get(destination.ReplayHeader))
+	}))
+	defer server.Close()
+	replay := env()
+	replay.Replay = "replay-1"
+	d, err := Config{URL: server.URL, AllowHTTP: true, Body: plain{}}.Open(replay)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if err := d.Deliver(t.Context(), batchOf(t, d, 1, "one")); err != nil {
+		t.Fatal(err)
+	}
+	if len(marks) != 1 || marks[0] != "replay-1" {
+		t.Errorf("the marks are %q", marks)
+	}
 }
 
 // Every secret signs, so that a receiver may hold either while they are exchanged.
