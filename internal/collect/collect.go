@@ -46,8 +46,9 @@ type Streams interface {
 
 // Options are the door's surroundings.
 type Options struct {
-	Proxies []netip.Prefix   // those whose X-Forwarded-For is believed
-	Now     func() time.Time // nil for time.Now
+	Proxies []netip.Prefix                      // those whose X-Forwarded-For is believed
+	Now     func() time.Time                    // nil for time.Now
+	Refused func(key stream.Key, reason string) // counts a request that is refused; the key is zero if no stream has the write key. nil for nobody
 	Logger  *slog.Logger
 }
 
@@ -103,7 +104,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.preflight(w, r)
 	case http.MethodGet, http.MethodPost:
 		c, err := d.collect(w, r)
-		d.answer(w, r.Method, c, err)
+		d.answer(w, r.Method, c, d.judge(c, err))
 	default:
 		h.Set("Allow", "GET, POST, OPTIONS")
 		refuse(w, &failure{http.StatusMethodNotAllowed, "method_not_allowed", "want GET, POST or OPTIONS"})
@@ -148,15 +149,31 @@ func (d *Door) put(ctx context.Context, key stream.Key, event []byte) error {
 	return err
 }
 
-// answer says what became of an event.
-func (d *Door) answer(w http.ResponseWriter, method string, c *collector, err error) {
+// judge makes an answer of an error, and counts it.
+func (d *Door) judge(c *collector, err error) *failure {
 	var f *failure
-	if err != nil && !errors.As(err, &f) {
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &f):
+	case errors.Is(err, context.Canceled): // by the client
+		f = &failure{http.StatusInternalServerError, "gone_away", "the client did not wait"}
+	default:
 		f = &failure{http.StatusInternalServerError, "internal", "the server's log says what went wrong"}
-		if !errors.Is(err, context.Canceled) { // by the client
-			d.Logger.Error("An event of a web page was not stored.", "error", err)
-		}
+		d.Logger.Error("An event of a web page was not stored.", "error", err)
 	}
+	if d.Refused != nil {
+		var key stream.Key
+		if c != nil {
+			key = c.key
+		}
+		d.Refused(key, f.code)
+	}
+	return f
+}
+
+// answer says what became of an event; f is nil if it was stored.
+func (d *Door) answer(w http.ResponseWriter, method string, c *collector, f *failure) {
 	if f == errSlowDown {
 		w.Header().Set("Retry-After", "1")
 	}

@@ -405,3 +405,32 @@ func FuzzEvent(f *testing.F) {
 		}
 	})
 }
+
+func TestWhatIsRefusedIsCountedByItsReason(t *testing.T) {
+	d := open(t, shop)
+	var counted []string
+	d.Refused = func(key stream.Key, reason string) { counted = append(counted, key.Account+" "+reason) }
+	f := func(method, target, body, want string, headers ...string) {
+		t.Helper()
+		counted = nil
+		d.send(method, target, body, headers...)
+		if got := strings.Join(counted, ","); got != want {
+			t.Errorf("%s %s: counted %q, want %q", method, target, got, want)
+		}
+	}
+	const account = "111111111111 "
+	f("GET", "/collect/web?k=wk_shop_1&u=/", "", "")
+	f("OPTIONS", "/collect/web?k=wk_shop_1", "", "")
+	f("GET", "/collect/web?k=wrong_key&u=/", "", " unknown_key")
+	f("POST", "/collect/other?k=wk_shop_1&u=/", "", " unknown_key")
+	f("GET", "/collect/web?k=wk_shop_1&k=wk_shop_2", "", " bad_query")
+	f("GET", "/collect/web?k=wk_shop_1&secret=1", "", account+"unknown_parameter") // though the pixel is answered
+	f("POST", "/collect/web?k=wk_shop_1", `{"event":1}`, account+"wrong_field")
+	f("POST", "/collect/web?k=wk_shop_1&u=/", "", account+"origin_not_allowed", "Origin: https://evil.example.com")
+	d.streams.err = ingest.ErrThrottled
+	f("POST", "/collect/web?k=wk_shop_1&u=/", "", account+"slow_down")
+	d.streams.err = fmt.Errorf("put: %w", context.Canceled)
+	f("POST", "/collect/web?k=wk_shop_1&u=/", "", account+"gone_away")
+	d.streams.err = errors.New("the disk is gone")
+	f("POST", "/collect/web?k=wk_shop_1&u=/", "", account+"internal")
+}

@@ -16,6 +16,7 @@ type Metrics struct {
 	IncomingRequests *prometheus.CounterVec
 	ThrottledRecords *prometheus.CounterVec
 	RedrivenRecords  *prometheus.CounterVec
+	CollectorRefused *prometheus.CounterVec   // stream's, and reason
 	Requests         *prometheus.CounterVec   // operation, error
 	RequestSeconds   *prometheus.HistogramVec // operation
 
@@ -91,6 +92,7 @@ func New(registry prometheus.Registerer) *Metrics {
 		IncomingRequests: counters("incoming_put_requests_total", "Put requests of which records were acknowledged (IncomingPutRequests).", streamLabels...),
 		ThrottledRecords: counters("throttled_records_total", "Records that were refused with Slow down (ThrottledRecords).", streamLabels...),
 		RedrivenRecords:  counters("redriven_records_total", "Records of error outputs that were put into their stream again.", streamLabels...),
+		CollectorRefused: counters("collector_refused_total", "Requests to a collector that were refused, by the code of the answer; stream is empty where no stream has the write key.", append(streamLabels[:3:3], "reason")...),
 		Requests:         counters("api_requests_total", "Answered requests of the Amazon API; error is empty for success.", "operation", "error"),
 		RequestSeconds:   histograms("api_request_seconds", "Time from the request's arrival to its answer (PutRecordBatch.Latency and others).", seconds, "operation"),
 
@@ -141,7 +143,7 @@ func (m *Metrics) ForgetDelivery(account, region, stream, delivery string) {
 }
 
 func (m *Metrics) forget(labels prometheus.Labels) {
-	for _, v := range []*prometheus.CounterVec{m.IncomingRecords, m.IncomingBytes, m.IncomingRequests, m.ThrottledRecords, m.RedrivenRecords,
+	for _, v := range []*prometheus.CounterVec{m.IncomingRecords, m.IncomingBytes, m.IncomingRequests, m.ThrottledRecords, m.RedrivenRecords, m.CollectorRefused,
 		m.DeliveryRecords, m.DeliveryBytes, m.DeliveryObjBytes, m.DeliverySuccess, m.DeliveryFailures, m.LostRecords, m.DroppedRecords,
 		m.ProcessingRecords, m.ProcessingBytes, m.DecompressedRecords, m.DecompressedBytes, m.ConvertedRecords, m.ConvertedBytes,
 		m.ExtractionSeconds, m.FilteredRecords, m.UnmaskedValues, m.ErrorOutputRecords, m.ErrorOutputBytes} {

@@ -299,7 +299,9 @@ func (s *Server) openDoors(ctl *control.Control, engine *segment.Engine, tables 
 		options.Verifier, door.Verifier = verifier, verifier
 	}
 	own := api.New(ctl, door)
-	pages := collect.New(ctl, collect.Options{Proxies: s.trustedProxies(), Logger: s.logger})
+	pages := collect.New(ctl, collect.Options{Proxies: s.trustedProxies(), Logger: s.logger, Refused: func(key stream.Key, reason string) {
+		s.metrics.CollectorRefused.WithLabelValues(key.Account, key.Region, key.Name, reason).Inc()
+	}})
 	d := &doors{amazon: awsapi.New(ctl, options), own: http.NewServeMux(), pages: pages, hasRoom: engine.HasRoom}
 	own.Register(d.own)
 	s.doors.Store(d)
