@@ -86,6 +86,7 @@ func (f *benchFlags) withLoad() {
 	f.StringVar(&f.target.Compression, "compression", f.target.Compression, "of the objects, as in the API")
 	f.IntVar(&f.target.BufferMiB, "buffer", f.target.BufferMiB, "`MiB` of records of an object")
 	f.StringVar(&f.target.Partitions, "partitions", "", "`query` whose key n parts the records, such as {n: (.page.load_ms % 500)}; needs --buffer 64 or more")
+	f.BoolVar(&f.target.Events, "events", false, "streams filter each event by two fields, enrich it, and mask two of its fields")
 	f.StringVar(&f.target.Store, "store", f.target.Store, "where objects go: s3 (a server that counts and discards) or file")
 }
 

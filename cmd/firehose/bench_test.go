@@ -53,6 +53,7 @@ func TestBenchE2EAccountsForEveryRecord(t *testing.T) {
 	}
 	check("to folders", "file", func(*bench.E2ESettings) {})
 	check("signed, at a rate", "s3", func(s *bench.E2ESettings) { s.Signed, s.Load.Rate = true, 20_000 })
+	check("filtered, enriched and masked", "s3", func(s *bench.E2ESettings) { s.Events = true })
 	r := check("with history", "s3", func(s *bench.E2ESettings) { s.History, s.LimitTime = 30e6, 1e7 })
 	if r.Limits == nil || len(r.Limits.Steps) < 8 || r.Limits.SumPerGB <= 0 {
 		t.Errorf("limits %+v", r.Limits)

@@ -45,7 +45,7 @@ type all struct {
 func All(ctx context.Context, s AllSettings) (*Performance, error) {
 	a := &all{AllSettings: s, Performance: &Performance{Began: time.Now().UTC().Truncate(time.Second),
 		Machine: thisMachine(), Quick: s.Quick, Reports: map[string]*Report{}}}
-	for _, step := range []func(context.Context){a.endToEnd, a.puts, a.idle, a.streams, a.partitions, a.backlog, a.history, a.overload} {
+	for _, step := range []func(context.Context){a.endToEnd, a.puts, a.idle, a.streams, a.partitions, a.events, a.backlog, a.history, a.overload} {
 		if ctx.Err() == nil {
 			step(ctx)
 		}
@@ -181,6 +181,27 @@ func (a *all) partitions(ctx context.Context) {
 	}
 	a.atLeast("partitions", "500 open partitions of 128 MiB, GZIP: delivered, to none", r.Delivered.RecordsPerSec/base.Delivered.RecordsPerSec, "", 0.5)
 	a.atMost("partitions_memory", "the same: memory", float64(r.Server.PeakMemoryBytes)/(1<<20), "MiB", 1024)
+}
+
+// events has each event filtered, enriched and masked on its way: at the load of a plain stream that ran right before, and
+// catching up on a backlog as that does, when nothing but deliveries takes the processor.
+func (a *all) events(ctx context.Context) {
+	s := a.batches(a.either(20*time.Second, 4*time.Second))
+	base := a.e2e(ctx, "plain records", s)
+	s.Events = true
+	r := a.e2e(ctx, "events", s)
+	if r == nil || base == nil {
+		return
+	}
+	const what = "filter over two fields, two masks, tags and metadata"
+	a.atLeast("events", what+": delivered, to none", r.Delivered.RecordsPerSec/base.Delivered.RecordsPerSec, "", 0.5)
+	s = a.batches(a.either(10*time.Second, 3*time.Second))
+	s.Backlog, s.Load.Rate = true, base.Captured.RecordsPerSec
+	base = a.e2e(ctx, "backlog of plain records", s)
+	s.Events = true
+	if r := a.e2e(ctx, "backlog of events", s); r != nil && base != nil {
+		a.atLeast("events_catch_up", "the same: catching up, to none", r.CatchUp.Backlog.RecordsPerSec/base.CatchUp.Backlog.RecordsPerSec, "", 0.5)
+	}
 }
 
 // underLoad is the rate of delivery without the emptying of open batches at the end.

@@ -56,6 +56,7 @@ type Setup struct {
 	Compression     string  `json:"compression,omitempty"`
 	BufferMiB       int     `json:"buffer_mib,omitempty"`
 	Partitions      string  `json:"partitions,omitempty"`
+	Events          bool    `json:"events,omitempty"` // filtered, enriched and masked
 	HistoryBytes    int64   `json:"history_bytes,omitempty"`
 	Backlog         bool    `json:"backlog,omitempty"`
 	ServerArguments string  `json:"server_arguments,omitempty"`

@@ -30,6 +30,7 @@ type streamShape struct {
 	compression string
 	bufferMiB   int
 	partitions  string
+	events      bool // a document with a filter, enrichment and masks
 }
 
 // destination is the request's member.
@@ -79,26 +80,36 @@ func forEach(ctx context.Context, names []string, f func(ctx context.Context, na
 // createStreams creates streams and returns when all are active.
 func (c control) createStreams(ctx context.Context, names []string, s streamShape) error {
 	return forEach(ctx, names, func(ctx context.Context, name string) error {
-		err := c.call(ctx, "CreateDeliveryStream", map[string]any{
-			"DeliveryStreamName":                 name,
-			"ExtendedS3DestinationConfiguration": s.destination(),
-		}, nil)
-		if err != nil {
+		if err := c.createStream(ctx, name, s); err != nil {
 			return fmt.Errorf("create stream %s: %w", name, err)
 		}
-		return c.awaitActive(ctx, name)
+		return c.awaitActive(ctx, name, s)
 	})
 }
 
-func (c control) awaitActive(ctx context.Context, name string) error {
-	for {
-		var answer struct {
-			DeliveryStreamDescription struct{ DeliveryStreamStatus string }
+func (c control) createStream(ctx context.Context, name string, s streamShape) error {
+	if s.events {
+		text, err := json.Marshal(s.document(name))
+		if err != nil {
+			return err
 		}
-		if err := c.call(ctx, "DescribeDeliveryStream", map[string]any{"DeliveryStreamName": name}, &answer); err != nil {
+		return c.do(ctx, http.MethodPut, c.documentURL(name), "", text, nil)
+	}
+	return c.call(ctx, "CreateDeliveryStream", map[string]any{
+		"DeliveryStreamName":                 name,
+		"ExtendedS3DestinationConfiguration": s.destination(),
+	}, nil)
+}
+
+func (c control) documentURL(name string) string { return c.url + "/v1/streams/" + name }
+
+func (c control) awaitActive(ctx context.Context, name string, s streamShape) error {
+	for {
+		status, err := c.status(ctx, name, s)
+		if err != nil {
 			return fmt.Errorf("describe stream %s: %w", name, err)
 		}
-		switch status := answer.DeliveryStreamDescription.DeliveryStreamStatus; status {
+		switch status {
 		case "ACTIVE":
 			return nil
 		case "CREATING":
@@ -113,10 +124,24 @@ func (c control) awaitActive(ctx context.Context, name string) error {
 	}
 }
 
+// status asks by the door through which the stream was created: another endpoint than ours may have the first only.
+func (c control) status(ctx context.Context, name string, s streamShape) (string, error) {
+	if s.events {
+		var answer struct{ Status string }
+		err := c.do(ctx, http.MethodGet, c.documentURL(name), "", nil, &answer)
+		return answer.Status, err
+	}
+	var answer struct {
+		DeliveryStreamDescription struct{ DeliveryStreamStatus string }
+	}
+	err := c.call(ctx, "DescribeDeliveryStream", map[string]any{"DeliveryStreamName": name}, &answer)
+	return answer.DeliveryStreamDescription.DeliveryStreamStatus, err
+}
+
 // flush has everything delivered, and returns when it is.
 func (c control) flush(ctx context.Context, names []string) error {
 	return forEach(ctx, names, func(ctx context.Context, name string) error {
-		if err := c.do(ctx, c.url+"/v1/streams/"+name+":flush", "", nil, nil); err != nil {
+		if err := c.do(ctx, http.MethodPost, c.documentURL(name)+":flush", "", nil, nil); err != nil {
 			return fmt.Errorf("flush stream %s: %w", name, err)
 		}
 		return nil
@@ -134,11 +159,11 @@ func (c control) call(ctx context.Context, operation string, in, out any) error 
 	if err != nil {
 		return err
 	}
-	return c.do(ctx, c.url+"/", "Firehose_20150804."+operation, text, out)
+	return c.do(ctx, http.MethodPost, c.url+"/", "Firehose_20150804."+operation, text, out)
 }
 
-func (c control) do(ctx context.Context, url, target string, body []byte, out any) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+func (c control) do(ctx context.Context, method, url, target string, body []byte, out any) error {
+	r, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -162,7 +187,7 @@ func (c control) do(ctx context.Context, url, target string, body []byte, out an
 	if err != nil {
 		return err
 	}
-	if response.StatusCode != http.StatusOK {
+	if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusCreated {
 		return fmt.Errorf("status %d: %s", response.StatusCode, bytes.TrimSpace(text))
 	}
 	if out == nil {

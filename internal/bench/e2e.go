@@ -33,6 +33,9 @@ func E2E(ctx context.Context, s E2ESettings) (r *Report, err error) {
 	if s.Backlog && s.Store != "s3" {
 		return nil, errors.New("a backlog needs an object store that can be told to wait: --store s3")
 	}
+	if s.Events && s.Partitions != "" {
+		return nil, errors.New("streams of events are not parted here: --events and --partitions exclude each other")
+	}
 	s.Keep = s.Verify
 	say(s.Progress, "starting a server with %d stream(s)", max(1, s.Streams))
 	n, err := startNode(ctx, s.Target)
@@ -105,7 +108,7 @@ func (e *e2e) run(ctx context.Context) (*Report, error) {
 func (e *e2e) setup() Setup {
 	s := setupOf(e.Load)
 	s.Signed, s.Store, s.Compression, s.BufferMiB = e.Signed, e.Store, e.Compression, e.BufferMiB
-	s.Partitions = e.Partitions
+	s.Partitions, s.Events = e.Partitions, e.Events
 	s.HistoryBytes, s.Backlog, s.ServerArguments = e.History, e.Backlog, strings.Join(e.Arguments, " ")
 	return s
 }

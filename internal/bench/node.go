@@ -26,6 +26,7 @@ type Target struct {
 	Compression string   // as in the API
 	BufferMiB   int      // at which a batch is cut
 	Partitions  string   // query for the partition key n; empty for no partitioning
+	Events      bool     // streams filter, enrich and mask events
 	Streams     int
 }
 
@@ -79,13 +80,13 @@ func (n *node) startAll(ctx context.Context) error {
 	if err := n.serve(ctx); err != nil {
 		return err
 	}
-	return n.control().createStreams(ctx, n.names, streamShape{n.Compression, n.BufferMiB, n.Partitions})
+	return n.control().createStreams(ctx, n.names, streamShape{compression: n.Compression, bufferMiB: n.BufferMiB, partitions: n.Partitions, events: n.Events})
 }
 
 // serve starts the server.
 func (n *node) serve(ctx context.Context) error {
 	args := []string{"serve", "--listen", "127.0.0.1:0", "--data-dir", filepath.Join(n.dir, "data"), "--log-format", "json", "--store", n.Store}
-	environment := cleanEnvironment()
+	environment := cleanEnvironment(hashKeyName + "=bench-key-of-no-value")
 	if n.sink != nil {
 		environment = append(environment, "FIREHOSE_S3_SECRET_KEY="+ownSecretKey)
 		args = append(args, "--s3-endpoint", "http://"+n.sink.address, "--s3-region", ownRegion, "--s3-access-key", ownAccessKey)

@@ -20,7 +20,7 @@ func benchmarkPut(b *testing.B, batch, connections int) {
 	}
 	defer s.Stop(b.Context())
 	name := load.StreamName(benchPrefix, 0)
-	if err := (control{url: s.URL()}).createStreams(b.Context(), []string{name}, streamShape{"GZIP", 5, ""}); err != nil {
+	if err := (control{url: s.URL()}).createStreams(b.Context(), []string{name}, streamShape{compression: "GZIP", bufferMiB: 5}); err != nil {
 		b.Fatal(err)
 	}
 	const size = 1000

@@ -41,7 +41,7 @@ func Put(ctx context.Context, s PutSettings) (r *Report, err error) {
 			s.Load.Streams = append(s.Load.Streams, load.StreamName(prefix, i))
 		}
 		defer func() { err = errors.Join(err, forEach(context.WithoutCancel(ctx), s.Load.Streams, at.deleteStream)) }()
-		if err := at.createStreams(ctx, s.Load.Streams, streamShape{s.Target.Compression, s.Target.BufferMiB, ""}); err != nil {
+		if err := at.createStreams(ctx, s.Load.Streams, streamShape{compression: s.Target.Compression, bufferMiB: s.Target.BufferMiB}); err != nil {
 			return nil, err
 		}
 	}

@@ -57,6 +57,7 @@ func (s Setup) String() string {
 	add(s.Signed, "SigV4")
 	add(s.Store != "", "to %s, %s, %d MiB", s.Store, s.Compression, s.BufferMiB)
 	add(s.Partitions != "", "partitions by %s", s.Partitions)
+	add(s.Events, "filtered, enriched and masked")
 	add(s.HistoryBytes > 0, "%.1f GB of history", float64(s.HistoryBytes)/1e9)
 	add(s.Backlog, "deliveries held back")
 	add(s.ServerArguments != "", "serve %s", s.ServerArguments)
