@@ -197,6 +197,9 @@ func (p *replayCommand) print(r api.Replay) error {
 		return json.NewEncoder(p.out).Encode(r)
 	}
 	fmt.Fprintf(p.out, "%s %s: %d events to %s\n", r.ID, r.Status, r.Events, r.Destination)
+	if r.Gap {
+		return fmt.Errorf("%s is not whole: a limit of the log's size has dropped some of its events before they were delivered", r.ID)
+	}
 	return nil
 }
 

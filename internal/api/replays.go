@@ -42,6 +42,7 @@ type Replay struct {
 	Events      int64               `json:"events"`   // in the range
 	Bytes       int64               `json:"bytes"`
 	Rate        float64             `json:"rate,omitempty"`
+	Gap         bool                `json:"gap,omitempty"` // a limit of the log's size may have dropped some of the range before it was delivered
 	By          string              `json:"by,omitempty"`
 	Reason      string              `json:"reason,omitempty"`
 	Created     time.Time           `json:"created"`
@@ -51,7 +52,7 @@ type Replay struct {
 
 func shownReplay(r control.Replay) Replay {
 	return Replay{ID: r.ID, Destination: r.Delivery, Status: r.Status, From: r.From.String(), Until: r.Until.String(), Position: r.Position.String(),
-		Done: done(r), Events: r.Records, Bytes: r.Bytes, Rate: r.Rate, By: r.By, Reason: r.Reason, Created: r.Created, Ended: r.Ended, Problem: shownProblem(r.Problem)}
+		Done: done(r), Events: r.Records, Bytes: r.Bytes, Rate: r.Rate, Gap: r.Gap, By: r.By, Reason: r.Reason, Created: r.Created, Ended: r.Ended, Problem: shownProblem(r.Problem)}
 }
 
 // done is how far a replay is, by its blocks.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"firehose/internal/apikey"
+	"firehose/internal/deliver"
 	"firehose/internal/destination"
 	"firehose/internal/native"
 	"firehose/internal/preview"
@@ -23,6 +24,9 @@ import (
 type Trials interface {
 	// Trial returns the surroundings in which a delivery is tried, of a stream that need not exist.
 	Trial(key stream.Key, delivery string) (destination.Env, process.Surroundings)
+
+	// Function returns the function of a delivery, to be called once and no more, or nil without one.
+	Function(key stream.Key, d stream.Delivery) deliver.Function
 
 	// Spec returns what a stream's document means, and CompileDocument what one means that no stream has.
 	Spec(key stream.Key) (stream.Spec, error)
@@ -248,8 +252,8 @@ func (d *Door) run(ctx context.Context, key stream.Key, deliveries []stream.Deli
 	defer cancel()
 	answer := Ping{Stream: key.Name, DryRun: dryRun, Destinations: []preview.Result{}}
 	for _, to := range deliveries {
-		env, around := d.Trials.Trial(key, to.ID)
-		result := preview.Run(ctx, to, env, around, event)
+		env, steps := d.Trials.Trial(key, to.ID)
+		result := preview.Run(ctx, to, preview.Surroundings{Env: env, Steps: steps, Function: d.Trials.Function(key, to)}, event)
 		if !dryRun {
 			result.Send(ctx, to, env)
 		}

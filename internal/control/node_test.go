@@ -39,6 +39,7 @@ type node struct {
 	*Control
 	dir       string
 	retention time.Duration // of history; 0 for none
+	logMax    int64         // bytes of a log; 0 for no limit
 	settings  Settings
 	db        *state.DB
 	engine    *faultyEngine
@@ -83,7 +84,7 @@ func (n *node) openFiles() {
 	n.Helper()
 	db, err := state.Open(filepath.Join(n.dir, "state.db"))
 	n.check(err)
-	engine, err := segment.Open(segment.Options{Dir: filepath.Join(n.dir, "log"), FreeMin: -1, Retention: cmp.Or(n.retention, -1), SegmentSizeMax: 300})
+	engine, err := segment.Open(segment.Options{Dir: filepath.Join(n.dir, "log"), FreeMin: -1, Retention: cmp.Or(n.retention, -1), SegmentSizeMax: 300, LogBytesMax: n.logMax})
 	n.check(err)
 	n.db, n.engine = db, &faultyEngine{Engine: engine}
 	n.settings.Store, n.settings.Engine = db, n.engine

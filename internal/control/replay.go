@@ -285,12 +285,7 @@ func (r *running) startReplay(ctx context.Context, replay stream.Replay) error {
 	settings.Version = 1
 	settings.Range = &deliver.Range{From: replay.From, Until: replay.Until, Rate: replay.Rate}
 	settings.Recent = nil
-	settings.Released = func(before uint64) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.held[replay.ID] = before
-		r.holdLocked()
-	}
+	settings.Released = func(before uint64) { r.replayedUntil(replay.ID, before) }
 	if d.Delivery, err = deliver.New(ctx, settings); err != nil {
 		return err
 	}
@@ -308,6 +303,31 @@ func (r *running) startReplay(ctx context.Context, replay stream.Replay) error {
 		return nil
 	})
 	return nil
+}
+
+// replayedUntil notes the first block that a replay still needs, and whether the log dropped some that it needed until now.
+// It is called by the delivery, which nobody may wait for while this waits for them.
+func (r *running) replayedUntil(id string, before uint64) {
+	first, _ := r.log.Ends()
+	r.mu.Lock()
+	held, known := r.held[id]
+	gap := known && held < min(first, before)
+	if known {
+		r.held[id] = before
+		r.holdLocked()
+	}
+	r.mu.Unlock()
+	if !gap {
+		return
+	}
+	r.logger.Warn("A limit of the log's size has dropped history before it was replayed.", "replay", id, "needed", held, "first", first)
+	r.c.tasks.Go("note a gap", func(context.Context) error {
+		return r.save(func(s *stream.Stream) {
+			for i := range s.Replays {
+				s.Replays[i].Gap = s.Replays[i].Gap || s.Replays[i].ID == id
+			}
+		})
+	})
 }
 
 // startReplays starts the replays that an earlier life has begun. One that cannot start is in the log, and holds up nothing

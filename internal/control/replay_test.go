@@ -3,6 +3,7 @@ package control
 import (
 	"errors"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -233,6 +234,41 @@ func TestANewDestinationMayBeginInThePast(t *testing.T) {
 		n.flush("a")
 		if got := n.replayed("y", "oldest-one"); got != "one two" {
 			t.Errorf("it has %q", got)
+		}
+	})
+}
+
+func TestAReplayTellsWhatALimitHasDroppedUnderIt(t *testing.T) {
+	newNode(t, func(n *node) {
+		n.close()
+		n.retention, n.logMax = time.Hour, 3000
+		n.open()
+		n.create(declare("a", "x"))
+		n.put("a", "one "+strings.Repeat("x", 500))
+		n.flush("a")
+		n.places.set("y", true)
+		began, err := n.StartReplay(n.Context(), keyOf("a"), ReplayRequest{Delivery: "other", Language: "test", Document: document{"other": "y"}.raw()})
+		n.check(err)
+		noise := rand.New(rand.NewPCG(1, 1))
+		for range 20 { // the replay holds up nobody
+			text := make([]byte, 300)
+			for i := range text {
+				text[i] = 'a' + byte(noise.IntN(26))
+			}
+			n.put("a", string(text))
+			n.flush("a")
+		}
+		if n.replayNamed("a", began.ID).Gap {
+			n.Error("there is a gap where nothing was passed over yet")
+		}
+		n.restart() // what it had read is forgotten
+		n.await("a", stream.Active)
+		n.places.set("y", false)
+		if r := n.awaitReplay("a", began.ID); !r.Gap || n.replayed("y", r.ID) != "" {
+			t.Errorf("it is %+v and has put %q", r, n.replayed("y", r.ID))
+		}
+		if r := n.replay("a", ReplayRequest{Delivery: "main"}); r.Gap {
+			t.Errorf("it is %+v", r)
 		}
 	})
 }

@@ -6,8 +6,10 @@ import (
 	"io"
 
 	"firehose/internal/block"
+	"firehose/internal/deliver"
 	"firehose/internal/destination"
 	"firehose/internal/process"
+	"firehose/internal/process/lambda"
 	"firehose/internal/record"
 	"firehose/internal/stream"
 )
@@ -17,6 +19,15 @@ import (
 func (c *Control) Trial(key stream.Key, delivery string) (destination.Env, process.Surroundings) {
 	env := destination.Env{Stream: key.Name, StreamID: record.NewStreamID(), Delivery: delivery, Objects: c.Objects, Tables: c.Tables, HTTP: c.HTTP}
 	return env, c.surroundings()
+}
+
+// Function returns the function of a delivery that is tried, or nil without one. It is called once and no more, so that
+// whoever waits hears of a failure soon.
+func (c *Control) Function(key stream.Key, d stream.Delivery) deliver.Function {
+	if d.Process.Lambda == nil {
+		return nil
+	}
+	return c.Functions.Function(d.Process.Lambda.ARN, 0, lambda.Stream{ARN: key.ARN(), Region: key.Region})
 }
 
 // surroundings are what is done to events may use.

@@ -21,6 +21,7 @@ type Replay struct {
 	Records  int64           `json:"records"` // in the range when it began
 	Bytes    int64           `json:"bytes"`
 	Status   ReplayStatus    `json:"status"`
+	Gap      bool            `json:"gap,omitempty"` // a limit of the log's size may have dropped some of the range before it was delivered
 	Created  time.Time       `json:"created"`
 	Ended    time.Time       `json:"ended,omitzero"`
 }
