@@ -39,12 +39,12 @@ func TestSomebodyPausesADelivery(t *testing.T) {
 		n.wantState("a", "main", StateActive)
 		n.check(n.Pause(keyOf("a"), "main", "key ops", "the warehouse is moved"))
 		n.put("a", "one")
-		time.Sleep(10 * time.Minute)
+		n.pass(10 * time.Minute)
 		n.want()
 		n.restart()
 		n.await("a", stream.Active)
 		n.put("a", "two")
-		time.Sleep(10 * time.Minute)
+		n.pass(10 * time.Minute)
 		n.want()
 		s := n.standing("a", "main")
 		if s.State != StatePaused || s.Pause == nil || s.Pause.By != "key ops" || s.Pause.Reason != "the warehouse is moved" || time.Since(s.Pause.Since) < 20*time.Minute {
@@ -91,7 +91,7 @@ func TestDeletionWaitsForWhatAPausedDeliveryHolds(t *testing.T) {
 		n.check(n.Pause(keyOf("a"), "main", "ops", ""))
 		n.put("a", "one")
 		n.check(n.Delete(n.Context(), keyOf("a"), false))
-		time.Sleep(time.Hour)
+		n.pass(time.Hour)
 		n.await("a", stream.Deleting)
 		n.want()
 		n.check(n.Resume(keyOf("a"), "main", "ops"))
@@ -117,7 +117,7 @@ func TestAFailingDeliveryIsDegraded(t *testing.T) {
 		n.create(declare("a", "x"))
 		n.places.set("x", true)
 		n.put("a", "one")
-		time.Sleep(2 * time.Minute)
+		n.pass(2 * time.Minute)
 		n.wantState("a", "main", StateDegraded)
 		n.places.set("x", false)
 		n.flush("a")
@@ -148,7 +148,7 @@ func TestADestinationThatHoldsRecordsForLongIsWarnedOf(t *testing.T) {
 			hour int
 			want string
 		}{{4, ""}, {5, "0.5 "}, {6, "0.5 "}, {7, "0.5 0.7 "}, {9, "0.5 0.7 0.9 "}, {30, "0.5 0.7 0.9 "}} {
-			time.Sleep(time.Duration(step.hour-hour)*time.Hour + 2*time.Minute)
+			n.pass(time.Duration(step.hour-hour)*time.Hour + 2*time.Minute)
 			hour = step.hour
 			if got := warnings(); got != step.want {
 				t.Errorf("after %d hours %q, want %q", step.hour, got, step.want)

@@ -38,7 +38,7 @@ func (n *node) awaitReplay(name, id string) Replay {
 		if r := n.replayNamed(name, id); r.Status != stream.ReplayRunning {
 			return r
 		}
-		time.Sleep(100 * time.Millisecond)
+		n.pass(100 * time.Millisecond)
 	}
 	n.Fatalf("the replay is %+v, problems %+v", n.replayNamed(name, id), n.Problems())
 	return Replay{}
@@ -77,7 +77,7 @@ func TestAReplayDeliversARangeOfTimeOnceMore(t *testing.T) {
 		for _, word := range strings.Fields("one two three four five") {
 			times = append(times, time.Now())
 			n.put("a", word)
-			time.Sleep(time.Minute)
+			n.pass(time.Minute)
 		}
 		n.flush("a")
 		r := n.replay("a", ReplayRequest{Delivery: "main", From: Bound{Time: times[1]}, Until: Bound{Time: times[3]}, By: "ops", Reason: "a test"})
@@ -130,19 +130,19 @@ func TestAReplayGoesOnAfterARestartAndHoldsItsHistory(t *testing.T) {
 		n.places.set("y", true)
 		began, err := n.StartReplay(n.Context(), keyOf("a"), ReplayRequest{Delivery: "other", Language: "test", Document: document{"other": "y"}.raw()})
 		n.check(err)
-		time.Sleep(3 * time.Hour) // the retention is over for long
+		n.pass(3 * time.Hour) // the retention is over for long
 		if p := n.Problems(); len(p) != 1 || p[0].Delivery != began.ID || p[0].Code != "Test.Broken" {
 			t.Errorf("problems %+v", p)
 		}
 		n.restart()
 		n.await("a", stream.Active)
-		time.Sleep(3 * time.Hour)
+		n.pass(3 * time.Hour)
 		n.places.set("y", false)
 		r := n.awaitReplay("a", began.ID)
 		if got := strings.Count(n.replayed("y", r.ID), "word "); r.Status != stream.ReplayDone || got != 19 {
 			t.Errorf("%d words, %+v", got, r)
 		}
-		time.Sleep(2 * time.Hour)
+		n.pass(2 * time.Hour)
 		n.put("a", "last")
 		n.flush("a")
 		if _, err := n.PlanReplay(n.Context(), keyOf("a"), ReplayRequest{Delivery: "main", From: Bound{Position: record.Position{Block: 1}}}); !errors.As(err, new(*HistoryGone)) {
@@ -159,10 +159,10 @@ func TestACancelledReplayEnds(t *testing.T) {
 		n.places.set("x", true)
 		began, err := n.StartReplay(n.Context(), keyOf("a"), ReplayRequest{Delivery: "main"})
 		n.check(err)
-		time.Sleep(time.Minute)
+		n.pass(time.Minute)
 		n.check(n.CancelReplay(keyOf("a"), began.ID))
 		n.places.set("x", false)
-		time.Sleep(time.Minute)
+		n.pass(time.Minute)
 		if r := n.replayNamed("a", began.ID); r.Status != stream.ReplayCancelled || n.replayed("x", began.ID) != "" {
 			t.Errorf("it is %+v and has put %q", r, n.replayed("x", began.ID))
 		}
