@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net"
@@ -319,6 +320,43 @@ func TestPingShowsAndSendsOnlyWhatMasksLeave(t *testing.T) {
 	}
 	if put := w.bucket.Objects("leads"); len(put) > 0 {
 		t.Errorf("what the filter leaves out was put: %v", put)
+	}
+}
+
+// A ping calls the function that a delivery would call, once, and sends what it made.
+func TestPingCallsTheFunction(t *testing.T) {
+	calls := 0
+	functions := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		calls++
+		var asked struct {
+			Records []struct {
+				ID   string `json:"recordId"`
+				Data []byte `json:"data"`
+			} `json:"records"`
+		}
+		if err := json.NewDecoder(r.Body).Decode(&asked); err != nil || len(asked.Records) != 1 || !strings.Contains(string(asked.Records[0].Data), "hush@email.com") {
+			t.Errorf("the function got %+v, %v", asked, err)
+			return
+		}
+		made := []byte(`{"lead_data":{"email":"hush@email.com"},"by":"function"}`)
+		json.NewEncoder(w).Encode(map[string]any{"records": []any{map[string]any{"recordId": asked.Records[0].ID, "result": "Ok", "data": made}}})
+	}))
+	defer functions.Close()
+	w := newTryWorld(t, func(c *config.Config) { c.Lambda.Functions = map[string]string{"shorten": functions.URL} })
+	w.create("leads", `{"name": "leads", "destinations": [{"type": "s3", "s3": {"bucket": "leads", "key": "all/"}, "function": {"arn": "shorten"},
+		"mask": {"rules": [{"path": "lead_data.email", "kind": "email:partial"}]}}]}`)
+	event := w.file("event.json", `{"lead_data":{"email":"hush@email.com"}}`)
+	out, err := w.run(writePing, "leads", "--event", event, "--dry-run")
+	if put := w.bucket.Objects("leads"); err != nil || calls != 1 || len(put) > 0 {
+		t.Errorf("%s, %v, %d calls, put %v", out, err, calls, put)
+	}
+	if out, err = w.run(writePing, "leads", "--event", event); err != nil || calls != 2 || len(w.bucket.Objects("leads")) != 1 {
+		t.Errorf("%s, %v, %d calls", out, err, calls)
+	}
+	w.golden("pingfunction.txt", out)
+	functions.Close()
+	if out, err = w.run(writePing, "leads", "--event", event); err == nil || !strings.Contains(out, "Lambda.ConnectionFailed") {
+		t.Errorf("%s, %v", out, err)
 	}
 }
 

@@ -1,12 +1,13 @@
 // Package preview takes one event through what a delivery does to events, and shows it after each stage: filter, enrichment,
-// masks, format. It runs the very code of deliveries (package process, and the destination's own encoder), so that what it
+// function, masks, format. It runs the very code of deliveries (package process, and the destination's own encoder), so that what it
 // shows is what will be delivered.
 //
 // Invariant 5 holds for all that it returns: every event is shown as the masks leave it, those of the first stages too, and so
 // is every value that the filter found. What cannot be masked is not shown. A result holds no credential; the body of a
 // request is in it, its headers are not.
 //
-// The package changes nothing, and sends nothing unless Send is called.
+// The package changes nothing, and sends nothing unless Send is called; but a function is called, as a delivery calls it: with
+// the event as it is before the masks.
 package preview
 
 import (
@@ -18,15 +19,18 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"firehose/internal/deliver"
 	"firehose/internal/destination"
 	"firehose/internal/erroroutput"
 	"firehose/internal/filter"
 	"firehose/internal/process"
+	"firehose/internal/process/lambda"
 	"firehose/internal/stream"
 )
 
 // The stages, in their order.
 const (
+	Prepare  = "prepare" // only where it fails
 	Event    = "event"
 	Filter   = "filter"
 	Enrich   = "enrich"
@@ -68,36 +72,42 @@ const (
 	Shown    Outcome = "shown"    // it would be delivered
 	Sent     Outcome = "sent"     // it was
 	Filtered Outcome = "filtered" // the filter leaves it out
+	Dropped  Outcome = "dropped"  // the function does
 	Failed   Outcome = "failed"
 )
 
+// Surroundings are what a way needs of the server.
+type Surroundings struct {
+	Env      destination.Env
+	Steps    process.Surroundings
+	Function deliver.Function // of the delivery; nil without
+}
+
 // Run shows the way of an event through a delivery. Nothing is sent.
-func Run(ctx context.Context, d stream.Delivery, env destination.Env, around process.Surroundings, event []byte) Result {
+func Run(ctx context.Context, d stream.Delivery, around Surroundings, event []byte) Result {
 	r := &run{Result: Result{Destination: d.ID, Kind: d.Destination.Kind(), Target: d.Destination.Target(), Outcome: Shown}}
 	var events process.Events
 	if d.Process.Events != nil {
 		events = *d.Process.Events
 	}
-	prepared, err := process.Prepare(events, around)
-	if err == nil && prepared.Tables() != nil {
-		err = prepared.Tables().Load(ctx)
-	}
+	prepared, err := process.Prepare(events, around.Steps)
 	if err != nil {
-		r.fail(Enrich, err)
+		r.fail(Prepare, err)
 		return r.Result
+	}
+	if prepared.Tables() != nil {
+		if err := prepared.Tables().Load(ctx); err != nil {
+			r.fail(Enrich, err)
+			return r.Result
+		}
 	}
 	r.steps = prepared.Steps()
 	r.stage(Event, func() (Stage, error) { return r.begin(event) })
 	r.stage(Filter, func() (Stage, error) { return r.filter() })
 	r.stage(Enrich, func() (Stage, error) { return r.enrich(events.Enrich != nil) })
-	r.stage(Function, func() (Stage, error) {
-		if d.Process.Lambda == nil {
-			return Stage{Result: destination.Skipped, Detail: "there is none"}, nil
-		}
-		return Stage{Result: destination.Skipped, Detail: "functions are not called for a preview; the event goes on as it is"}, nil
-	})
+	r.stage(Function, func() (Stage, error) { return r.function(ctx, around.Function) })
 	r.stage(Mask, func() (Stage, error) { return r.mask(len(events.Masks) > 0) })
-	r.stage(Format, func() (Stage, error) { return r.format(ctx, d.Destination, env) })
+	r.stage(Format, func() (Stage, error) { return r.format(ctx, d.Destination, around.Env) })
 	return r.Result
 }
 
@@ -210,6 +220,32 @@ func (r *run) enrich(given bool) (Stage, error) {
 		return r.refused(failure)
 	}
 	r.event = bytes.Clone(enriched)
+	return Stage{Event: r.shown()}, nil
+}
+
+// function calls the function for the event. What it says of its own is not shown: it knows the event without masks.
+func (r *run) function(ctx context.Context, call deliver.Function) (Stage, error) {
+	if call == nil {
+		return Stage{Result: destination.Skipped, Detail: "there is none"}, nil
+	}
+	results, err := call.Call(ctx, []lambda.Record{{ID: "firehose-test", Arrival: time.Now(), Data: r.event}})
+	if err != nil {
+		return Stage{}, fmt.Errorf("call the function: %w", err)
+	}
+	switch one := results[0]; {
+	case one.Failure != nil:
+		stage, err := r.refused(one.Failure)
+		stage.Fix = "Look into the function's log, and correct it or its settings: such an event goes to the error output."
+		return stage, err
+	case one.Dropped:
+		r.Outcome = Dropped
+		return Stage{Detail: "the function drops the event, and it is not delivered here"}, nil
+	default:
+		r.event = bytes.Clone(one.Data)
+	}
+	if !jsontext.Value(r.event).IsValid() {
+		return Stage{Detail: fmt.Sprintf("the function made %d bytes that are not JSON", len(r.event))}, nil
+	}
 	return Stage{Event: r.shown()}, nil
 }
 

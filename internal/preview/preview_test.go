@@ -2,7 +2,9 @@ package preview
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -10,15 +12,19 @@ import (
 	"strings"
 	"testing"
 
+	"firehose/internal/deliver"
 	"firehose/internal/destination"
 	"firehose/internal/destination/s3"
 	"firehose/internal/enrich"
+	"firehose/internal/erroroutput"
 	"firehose/internal/filter"
 	"firehose/internal/mask"
 	"firehose/internal/object/folder"
 	"firehose/internal/process"
+	"firehose/internal/process/lambda"
 	"firehose/internal/record"
 	"firehose/internal/stream"
+	"firehose/internal/verdict"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -56,8 +62,13 @@ var secret = regexp.MustCompile(`john|smith|123-45|555-0199`)
 
 func through(t *testing.T, d stream.Delivery, event string) (Result, string) {
 	t.Helper()
+	return throughFunction(t, d, nil, event)
+}
+
+func throughFunction(t *testing.T, d stream.Delivery, call deliver.Function, event string) (Result, string) {
+	t.Helper()
 	env, _ := around(t)
-	r := Run(t.Context(), d, env, process.Surroundings{}, []byte(event))
+	r := Run(t.Context(), d, Surroundings{Env: env, Function: call}, []byte(event))
 	for i := range r.Stages {
 		r.Stages[i].Milliseconds = 0
 	}
@@ -104,6 +115,57 @@ func TestEveryStageIsShownAsTheMasksLeaveIt(t *testing.T) {
 	}
 }
 
+// function answers for one record.
+type function func(lambda.Record) (lambda.Result, error)
+
+func (f function) Call(_ context.Context, records []lambda.Record) ([]lambda.Result, error) {
+	result, err := f(records[0])
+	return []lambda.Result{result}, err
+}
+
+func TestTheFunctionIsCalledAndWhatItMadeIsShownMasked(t *testing.T) {
+	f := func(title string, want Outcome, wantDetail, wantEvent, wantFormat string, answer lambda.Result, err error) {
+		t.Helper()
+		var given string
+		r, text := throughFunction(t, delivery(nil), function(func(one lambda.Record) (lambda.Result, error) {
+			given = string(one.Data)
+			return answer, err
+		}), lead)
+		if !strings.Contains(given, "john.smith@email.com") || !strings.Contains(given, `"team":"west"`) {
+			t.Errorf("%s: the function got %s, want the enriched event as it is", title, given)
+		}
+		if found := secret.FindString(text); found != "" {
+			t.Errorf("%s: %q is shown in %s", title, found, text)
+		}
+		stage, last := r.Stages[3], r.Stages[len(r.Stages)-1]
+		detail := stage.Detail
+		if stage.Trouble != nil {
+			detail = stage.Code + ": " + stage.Cause
+		}
+		if r.Outcome != want || stage.Name != Function || detail != wantDetail || string(stage.Event) != wantEvent || last.Body != wantFormat {
+			t.Errorf("%s: %s, %s", title, r.Outcome, text)
+		}
+	}
+	const made, masked = `{"lead_data":{"email":"john.smith@email.com"},"note":"john.smith@email.com"}`, `{"lead_data":{"email":"j***@e***.com"},"note":"[REDACTED]"}`
+	f("transforms", Shown, "", masked, masked, lambda.Result{Data: []byte(made)}, nil)
+	f("drops", Dropped, "the function drops the event, and it is not delivered here", "", "", lambda.Result{Dropped: true}, nil)
+	f("makes no object", Failed, "", "", "", lambda.Result{Data: []byte(`["john.smith@email.com"]`)}, nil)
+	f("makes no JSON", Failed, "the function made 20 bytes that are not JSON", "", "", lambda.Result{Data: []byte(`john.smith@email.com`)}, nil)
+	f("fails", Failed, "Lambda.FunctionError: as it says", "", "", lambda.Result{Failure: &erroroutput.Failure{Code: "Lambda.FunctionError", Message: "as it says"}}, nil)
+	f("is not waited for", Failed, "Timeout: there was no answer in time", "", "", lambda.Result{}, context.DeadlineExceeded)
+}
+
+func TestWhatIsMissingIsToldBeforeAnything(t *testing.T) {
+	d := delivery(nil)
+	d.Process.Events.Resolve = func() (process.Events, error) {
+		return process.Events{}, &verdict.SetUp{Code: "Secret.Missing", Fix: "Set KEY.", Err: errors.New("KEY is not set")}
+	}
+	r, text := through(t, d, lead)
+	if first := r.Stages[0]; r.Outcome != Failed || first.Name != Prepare || first.Code != "Secret.Missing" || first.Fix != "Set KEY." {
+		t.Error(text)
+	}
+}
+
 // What is shown is what a delivery makes, byte for byte.
 func TestTheBodyIsThatOfADelivery(t *testing.T) {
 	r, _ := through(t, delivery(nil), lead)
@@ -123,7 +185,7 @@ func TestTheBodyIsThatOfADelivery(t *testing.T) {
 func TestSendPutsTheMaskedEventUnderATestName(t *testing.T) {
 	env, dir := around(t)
 	d := delivery(nil)
-	r := Run(t.Context(), d, env, process.Surroundings{}, []byte(lead))
+	r := Run(t.Context(), d, Surroundings{Env: env}, []byte(lead))
 	r.Send(t.Context(), d, env)
 	last := r.Stages[len(r.Stages)-1]
 	if r.Outcome != Sent || last.Name != Send || !strings.Contains(last.Detail, "firehose-ping-") {
@@ -138,7 +200,7 @@ func TestSendPutsTheMaskedEventUnderATestName(t *testing.T) {
 func TestWhatIsNotToBeDeliveredIsNotSent(t *testing.T) {
 	env, dir := around(t)
 	d := delivery(where("metadata.price > 20"))
-	r := Run(t.Context(), d, env, process.Surroundings{}, []byte(lead))
+	r := Run(t.Context(), d, Surroundings{Env: env}, []byte(lead))
 	r.Send(t.Context(), d, env)
 	if entries, err := os.ReadDir(filepath.Join(dir, "buckets")); r.Outcome != Filtered || err != nil || len(entries) > 0 {
 		t.Errorf("%s, put %v, %v", r.Outcome, entries, err)
@@ -160,7 +222,7 @@ func FuzzFoundValuesAreMasked(f *testing.F) {
 			t.Fatal(err)
 		}
 		shown := steps.Steps().Shown([]byte(event))
-		r := Run(t.Context(), d, env, process.Surroundings{}, []byte(event))
+		r := Run(t.Context(), d, Surroundings{Env: env}, []byte(event))
 		for _, s := range r.Stages {
 			if s.Explanation == nil {
 				continue
