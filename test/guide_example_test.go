@@ -82,6 +82,9 @@ func checkBlock(t *testing.T, block string) error {
 
 // whole makes a destination of some of its sections.
 func whole(sections string) string {
+	if strings.HasPrefix(sections, "#") || strings.HasPrefix(sections, "type:") { // a file with a destination
+		return sections
+	}
 	for _, kind := range []string{"webhook", "http_endpoint"} {
 		if regexp.MustCompile(`(?m)^` + kind + `:`).MatchString(sections) {
 			return "type: " + kind + "\n" + sections
