@@ -31,21 +31,9 @@ func (c *Control) plan(s *stream.Stream, d stream.Delivery, replay string) (deli
 	}
 	if p := d.Process.Partition; p != nil {
 		plan.Active = c.Partitions
-		if p.Naming != nil {
-			template, err := eventkey.Compile(*p.Naming)
-			if err != nil {
-				return deliver.Plan{}, fmt.Errorf("compile the names of objects: %w", err)
-			}
-			plan.Keys = fields{template}
-		}
-		if p.Query != "" {
-			query, err := jq.Compile(p.Query)
-			if err != nil {
-				return deliver.Plan{}, fmt.Errorf("compile the query for partition keys: %w", err)
-			}
-			if plan.Keys, err = query.Evaluator(p.QueryKeys); err != nil {
-				return deliver.Plan{}, fmt.Errorf("compile the query for partition keys: %w", err)
-			}
+		var err error
+		if plan.Keys, err = planKeys(p); err != nil {
+			return deliver.Plan{}, err
 		}
 	}
 	to, err := d.Destination.Open(destination.Env{Stream: s.Name, StreamID: s.ID, Delivery: d.ID, Replay: replay, Objects: c.Objects, Tables: c.Tables, HTTP: c.HTTP})
@@ -60,16 +48,42 @@ func (c *Control) plan(s *stream.Stream, d stream.Delivery, replay string) (deli
 		plan.Rejects = true // what it will never take goes to the error output as it was put
 	}
 	err = c.planEvents(&plan, s, d)
-	if err == nil {
-		return plan, nil
-	}
-	to.Close()
-	broken := verdict.AsSetUp(err)
-	if broken == nil {
+	if broken := verdict.AsSetUp(err); broken != nil {
+		// Its records are cut as the log has them, and wait there; the stream's other deliveries go on.
+		to.Close()
+		plan = deliver.Plan{Limits: plan.Limits, Active: plan.Active, RetryFor: plan.RetryFor, Destination: destination.Held(broken)}
+	} else if err != nil {
+		to.Close()
 		return deliver.Plan{}, err
 	}
-	// Its records are cut as the log has them, and wait there; the stream's other deliveries go on.
-	return deliver.Plan{Limits: plan.Limits, Active: plan.Active, RetryFor: plan.RetryFor, Destination: destination.Held(broken)}, nil
+	if why := destination.AsHeld(plan.Destination); why != nil {
+		c.Logger.Error("A destination cannot be opened; its records are kept until it is repaired.",
+			"stream", s.Name, "delivery", d.ID, "error", why, "fix", why.Fix)
+	}
+	return plan, nil
+}
+
+// planKeys compiles what finds partition keys; it is nil where only the function gives some.
+func planKeys(p *process.Partition) (deliver.Keys, error) {
+	switch {
+	case p.Naming != nil:
+		template, err := eventkey.Compile(*p.Naming)
+		if err != nil {
+			return nil, fmt.Errorf("compile the names of objects: %w", err)
+		}
+		return fields{template}, nil
+	case p.Query != "":
+		query, err := jq.Compile(p.Query)
+		if err != nil {
+			return nil, fmt.Errorf("compile the query for partition keys: %w", err)
+		}
+		keys, err := query.Evaluator(p.QueryKeys)
+		if err != nil {
+			return nil, fmt.Errorf("compile the query for partition keys: %w", err)
+		}
+		return keys, nil
+	}
+	return nil, nil
 }
 
 // fields are the fields of an event that name its object.

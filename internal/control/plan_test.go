@@ -1,9 +1,12 @@
 package control
 
 import (
+	"bytes"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"firehose/internal/mask"
@@ -36,6 +39,8 @@ func TestADeliveryWithoutWhatItRefersToWaitsAlone(t *testing.T) {
 			}
 			return spec, err
 		}
+		var logged bytes.Buffer
+		n.settings.Logger = slog.New(slog.NewTextHandler(&logged, nil))
 		n.restart()
 		s := declare("s", "x")
 		s.Documents[1] = document{"masked": "x", "plain": "y"}.raw()
@@ -51,6 +56,10 @@ func TestADeliveryWithoutWhatItRefersToWaitsAlone(t *testing.T) {
 				}
 			}
 			return masked, plain
+		}
+		synctest.Wait()
+		if !strings.Contains(logged.String(), "delivery=masked") || !strings.Contains(logged.String(), "Set KEY.") || strings.Contains(logged.String(), "delivery=plain") {
+			t.Errorf("logged, before anything is put: %s", logged.String())
 		}
 		n.put("s", `{"a":"hush"} {"a":"hush-too"}`)
 		n.pass(2 * time.Minute)

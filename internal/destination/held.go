@@ -12,6 +12,14 @@ import (
 // records wait, and all others of the stream are delivered.
 func Held(broken *verdict.SetUp) Destination { return held{broken} }
 
+// AsHeld returns why a destination takes nothing, or nil if it is not one of Held.
+func AsHeld(d Destination) *verdict.SetUp {
+	if h, ok := d.(held); ok {
+		return h.broken
+	}
+	return nil
+}
+
 type held struct{ broken *verdict.SetUp }
 
 func (h held) Encoder(context.Context, batch.Head, io.Writer) (batch.Encoder, error) {
