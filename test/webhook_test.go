@@ -6,8 +6,11 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"firehose/test/fakes3"
 )
 
 // What the enrichments put behind an event's own members.
@@ -27,13 +30,16 @@ const byHTTP = `destinations:
 `
 
 // killedUnderLoad puts to a stream while the node is killed again and again, ends what is wrong with its receivers, and
-// delivers everything.
-func killedUnderLoad(n *node, calm chan struct{}) *load {
+// delivers everything. What is to happen while the node is dead happens then.
+func killedUnderLoad(n *node, calm chan struct{}, dead ...func()) *load {
 	l := startLoad(n, 4, "s")
 	for range kills(n.t) {
 		l.grow(200)
 		randomly(time.Second)
 		n.kill()
+		for _, happen := range dead {
+			happen()
+		}
 		n.start()
 	}
 	l.grow(200)
@@ -87,7 +93,7 @@ const poisonedByHTTP = `destinations:
 func poisoned(number int) bool { return number%23 == 0 }
 
 // refuses is a mood that refuses a request with poisoned records in it, each time with one of the statuses.
-func refuses(m mood, statuses ...int) mood {
+func refuses(m mood, poisoned func(number int) bool, statuses ...int) mood {
 	return func(w http.ResponseWriter, r *http.Request, records [][]byte, accept func()) bool {
 		for _, text := range records {
 			if id, err := idOf(text); err != nil || poisoned(numberOf(id)) {
@@ -100,20 +106,20 @@ func refuses(m mood, statuses ...int) mood {
 }
 
 // refused returns how often each record is in the error outputs below a prefix, all of which must be of one type.
-func (n *node) refused(prefix, kind string) map[string]int {
-	n.t.Helper()
+func (all objects) refused(t testing.TB, prefix, kind string) map[string]int {
+	t.Helper()
 	counts := map[string]int{}
-	for key, body := range folders(n.dir).read(n.t, bucket) {
+	for key, body := range all {
 		if !strings.HasPrefix(key, prefix+"/") {
 			continue
 		}
 		if path.Dir(key) != path.Join(prefix, kind) {
-			n.t.Errorf("error output %s is not of the type %s", key, kind)
+			t.Errorf("error output %s is not of the type %s", key, kind)
 			continue
 		}
-		for _, f := range readFailures(n.t, kind, key, body) {
+		for _, f := range readFailures(t, kind, key, body) {
 			id, err := idOf(f.RawData)
-			check(n.t, err)
+			check(t, err)
 			counts[id]++
 		}
 	}
@@ -125,8 +131,8 @@ func (n *node) refused(prefix, kind string) map[string]int {
 func TestRecordsThatReceiversOfAKilledNodeRefuseAreInTheErrorOutputAndNoOthers(t *testing.T) {
 	t.Parallel()
 	calm := make(chan struct{})
-	hook := newHook(refuses(until(calm, moody), http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity))
-	to := newEndpoint(t, "s", false, refuses(until(calm, moody), http.StatusRequestEntityTooLarge))
+	hook := newHook(refuses(until(calm, moody), poisoned, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity))
+	to := newEndpoint(t, "s", false, refuses(until(calm, moody), poisoned, http.StatusRequestEntityTooLarge))
 	n := newNode(t, "--limits-records-per-second", "1000") // every poisoned record costs a dozen requests
 	n.env = receiverEnv()
 	n.start()
@@ -135,10 +141,57 @@ func TestRecordsThatReceiversOfAKilledNodeRefuseAreInTheErrorOutputAndNoOthers(t
 
 	f := func(name, kind string, r receiver) {
 		t.Helper()
-		failures := n.refused(name, kind)
+		failures := folders(n.dir).read(t, bucket).refused(t, name, kind)
 		l.verifyParted("s", received(t, r), failures, poisoned)
 		repeated := checkRequests(t, name, r)
 		t.Logf("%s: %d records refused, %d requests, of which %d came again", name, len(failures), len(r.Tries()), repeated)
+	}
+	f("hook", webhookFailed, hook)
+	f("endpoint", endpointFailed, to)
+}
+
+// A receiver that is repaired or breaks while the node is dead may have a record that is in the error output too, but there
+// is none that nobody has. Nor does it matter that error outputs are denied or lost on their way.
+func TestReceiversThatChangeTheirMindsAndErrorOutputsThatFailLoseNothing(t *testing.T) {
+	t.Parallel()
+	calm := make(chan struct{})
+	var mind atomic.Int64
+	poisoned := func(number int) bool { return (number+int(mind.Load()))%41 == 0 }
+	hook := newHook(refuses(until(calm, moody), poisoned, http.StatusBadRequest))
+	to := newEndpoint(t, "s", false, refuses(until(calm, moody), poisoned, http.StatusRequestEntityTooLarge))
+	s3 := startFake(t, bucket)
+	s3.SetRule(func(fakes3.Request) fakes3.Fault {
+		switch rand.IntN(24) {
+		case 0:
+			return fakes3.Fault{Status: http.StatusForbidden, Code: "AccessDenied"}
+		case 1, 2:
+			return fakes3.Fault{Status: http.StatusServiceUnavailable, Code: "SlowDown"}
+		case 3:
+			return fakes3.Fault{ResetAnswer: true}
+		}
+		return fakes3.Fault{}
+	})
+	n := newNode(t, s3Args(s3.URL, "--limits-records-per-second", "1000")...)
+	n.env = receiverEnv()
+	n.start()
+	n.want(http.StatusCreated, http.MethodPut, "/v1/streams/s", fmt.Sprintf(poisonedByHTTP, listen(t, hook), listen(t, to)+"/firehose"))
+	l := killedUnderLoad(n, calm, func() { mind.Add(1) })
+
+	f := func(name, kind string, r receiver) {
+		t.Helper()
+		checkRequests(t, name, r)
+		counts, failures := received(t, r), objects(s3.Objects(bucket)).refused(t, name, kind)
+		both := 0
+		for id := range failures {
+			if counts[id] > 0 {
+				both++
+			}
+			counts[id]++
+		}
+		if missing := l.account["s"].missing(counts); missing > 0 || len(failures) == 0 {
+			t.Errorf("%s: %s neither delivered nor in an error output, where %d are", name, plural(missing, "acknowledged record"), len(failures))
+		}
+		t.Logf("%s: %d records in error outputs, of which %d were delivered too", name, len(failures), both)
 	}
 	f("hook", webhookFailed, hook)
 	f("endpoint", endpointFailed, to)
