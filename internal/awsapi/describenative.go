@@ -1,6 +1,7 @@
 package awsapi
 
 import (
+	"strconv"
 	"time"
 
 	"firehose/internal/destination"
@@ -9,6 +10,7 @@ import (
 	"firehose/internal/destination/webhook"
 	"firehose/internal/eventbody"
 	"firehose/internal/native"
+	"firehose/internal/process"
 	"firehose/internal/stream"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -68,6 +70,7 @@ func describeBucket(key stream.Key, d stream.Delivery, config s3.Config) *extend
 		EncryptionConfiguration:  &types.EncryptionConfiguration{NoEncryptionConfig: types.NoEncryptionConfigNoEncryption},
 		CloudWatchLoggingOptions: &types.CloudWatchLoggingOptions{Enabled: aws.Bool(false)},
 		S3BackupMode:             types.S3BackupModeDisabled,
+		ProcessingConfiguration:  describeFunction(d.Process.Lambda),
 	}
 	if config.Events != nil {
 		shown.CompressionFormat = eventCompressions[config.Events.Body.Compression]
@@ -83,6 +86,22 @@ func describeBucket(key stream.Key, d stream.Delivery, config s3.Config) *extend
 		shown.FileExtension = aws.String(config.Extension)
 	}
 	return shown
+}
+
+// describeFunction shows the function of a delivery; nil without one.
+func describeFunction(l *process.Lambda) *types.ProcessingConfiguration {
+	if l == nil {
+		return nil
+	}
+	parameter := func(name types.ProcessorParameterName, value string) types.ProcessorParameter {
+		return types.ProcessorParameter{ParameterName: name, ParameterValue: &value}
+	}
+	return &types.ProcessingConfiguration{Enabled: aws.Bool(true), Processors: []types.Processor{{Type: types.ProcessorTypeLambda, Parameters: []types.ProcessorParameter{
+		parameter(types.ProcessorParameterNameLambdaArn, l.ARN),
+		parameter(types.ProcessorParameterNameLambdaNumberOfRetries, strconv.Itoa(l.Retries)),
+		parameter(types.ProcessorParameterNameBufferSizeInMb, strconv.FormatFloat(float64(l.Size)/(1<<20), 'g', 4, 64)),
+		parameter(types.ProcessorParameterNameBufferIntervalInSeconds, strconv.Itoa(int(*up(l.Interval, time.Second)))),
+	}}}}
 }
 
 // eventCompressions are those of events that Amazon has a word for. Its Snappy is another container than that of events.
@@ -125,6 +144,7 @@ func describeHTTP(key stream.Key, d stream.Delivery, url string, failed destinat
 		CloudWatchLoggingOptions: &types.CloudWatchLoggingOptions{Enabled: aws.Bool(false)},
 		RequestConfiguration:     &types.HttpEndpointRequestConfiguration{ContentEncoding: types.ContentEncodingNone, CommonAttributes: []types.HttpEndpointCommonAttribute{}},
 		S3BackupMode:             types.HttpEndpointS3BackupModeFailedDataOnly,
+		ProcessingConfiguration:  describeFunction(d.Process.Lambda),
 	}
 	if bucket, ok := failed.(s3.Config); ok {
 		shown.S3DestinationDescription = reduced(describeBucket(key, d, bucket))

@@ -19,6 +19,7 @@ destinations:
     batch: {size: 4MiB, wait: 90s}
     format: {compression: gzip}
     http_endpoint: {url: "https://partner.example.com/firehose", access_key: "${PARTNER_KEY}", attributes: {team: west}}
+    function: {arn: shorten, size: 500KiB}
     errors: {bucket: failures}
   - id: hook
     type: webhook
