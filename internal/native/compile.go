@@ -97,7 +97,7 @@ func (d *Destination) bucket(path string, problems *Problems) s3.Config {
 		Prefix:      prefix(d.S3.Key, keyFields),
 		ErrorBucket: d.Errors.Bucket,
 		ErrorPrefix: prefix(d.Errors.Key, errorFields),
-		Delimiter:   d.Format.Type == "ndjson",
+		Lines:       d.Format.Type == "ndjson",
 		Compression: compressions[d.Format.Compression],
 		Extension:   d.S3.Extension,
 		TimeZone:    d.S3.TimeZone,

@@ -38,7 +38,7 @@ destinations:
 	}
 	if want := (s3.Config{Bucket: "my-events", ErrorBucket: "my-events", Prefix: "e/year=!{timestamp:yyyy}/!{timestamp:[]}",
 		ErrorPrefix: "errors/!{firehose:error-output-type}/!{timestamp:yyyy}/!{timestamp:MM}/!{timestamp:dd}/!{timestamp:HH}/!{timestamp:[]}",
-		Delimiter:   true, Compression: "GZIP", TimeZone: "Europe/Berlin"}); first.Destination != want {
+		Lines:       true, Compression: "GZIP", TimeZone: "Europe/Berlin"}); first.Destination != want {
 		t.Errorf("got  %+v\nwant %+v", first.Destination, want)
 	}
 	if second.ID != "raw" || second.Buffer != (stream.Buffer{Size: 5 << 20, Count: 7}) {

@@ -18,7 +18,8 @@ type Config struct {
 	ErrorPrefix string          // expression text; empty for none
 	Partitioned bool            // Prefix names partition keys, which batches bring
 	Delimiter   bool            // a line feed between records
-	Events      *Events         // in place of Prefix, Delimiter and Compression for data; nil for records of any kind
+	Lines       bool            // a line feed at the end of each record that has none
+	Events      *Events         // in place of Prefix, Delimiter, Lines and Compression for data; nil for records of any kind
 	Conversion  *convert.Config // to Parquet or ORC, with Compression UNCOMPRESSED; nil for none
 	Compression string          // UNCOMPRESSED, GZIP, ZIP, Snappy or HADOOP_SNAPPY
 	Extension   string          // replaces the compression's own file extension; empty to keep it

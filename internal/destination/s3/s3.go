@@ -57,8 +57,12 @@ func (b *bucket) Encoder(ctx context.Context, head batch.Head, w io.Writer) (bat
 	if err != nil {
 		return nil, err
 	}
-	if b.Delimiter && head.Failure == "" {
+	switch {
+	case head.Failure != "":
+	case b.Delimiter:
 		return &delimited{WriteCloser: body}, nil
+	case b.Lines:
+		return &lines{WriteCloser: body}, nil
 	}
 	return encoder{body}, nil
 }
@@ -89,6 +93,26 @@ func (d *delimited) Write(records batch.Records) error {
 		d.begun, start = true, end
 	}
 	_, err := d.WriteCloser.Write(d.lines)
+	return err
+}
+
+// lines ends each record with a line feed, so that objects may be joined.
+type lines struct {
+	io.WriteCloser
+	text []byte // of one run
+}
+
+func (l *lines) Write(records batch.Records) error {
+	l.text = l.text[:0]
+	start := records.Start
+	for _, end := range records.Ends {
+		l.text = append(l.text, records.Data[start:end]...)
+		if end == start || l.text[len(l.text)-1] != '\n' {
+			l.text = append(l.text, '\n')
+		}
+		start = end
+	}
+	_, err := l.WriteCloser.Write(l.text)
 	return err
 }
 

@@ -370,6 +370,37 @@ func TestBodiesDoNotFollowFromBlocks(t *testing.T) {
 	}
 }
 
+func TestRecordsAreDividedAsDeclared(t *testing.T) {
+	f := func(c Config, failure, want string) {
+		t.Helper()
+		c.Bucket, c.ErrorPrefix, c.Compression = "b", "errors/", "UNCOMPRESSED"
+		d := open(t, c, env(&fakeStore{}))
+		var body bytes.Buffer
+		head := testHead
+		head.Failure = failure
+		e, err := d.Encoder(t.Context(), head, &body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, run := range []batch.Records{{Data: []byte("-abc\n"), Start: 1, Ends: []int{2, 2, 5}}, {Data: []byte("de"), Ends: []int{1, 2}}} {
+			if err := e.Write(run); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got := body.String(); got != want {
+			t.Errorf("%+v writes %q, want %q", c, got, want)
+		}
+	}
+	f(Config{}, "", "abc\nde")
+	f(Config{Delimiter: true}, "", "a\n\nbc\n\nd\ne")
+	f(Config{Lines: true}, "", "a\n\nbc\nd\ne\n")
+	f(Config{Delimiter: true}, "processing-failed", "abc\nde")
+	f(Config{Lines: true}, "processing-failed", "abc\nde")
+}
+
 func TestOpenRefusesWhatItCannotName(t *testing.T) {
 	f := func(c Config) {
 		t.Helper()
