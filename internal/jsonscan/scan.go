@@ -217,12 +217,13 @@ func (s *scan) text(i int) (end int, escaped bool) {
 	const ones = 0x0101010101010101
 	doc := s.doc
 	for {
-		// Eight bytes at a time as long as none is a quote, a backslash or a control character. In each of the three
-		// terms a byte's highest bit is set if it is one; only bytes after such a one can have it set wrongly.
+		// Eight bytes at a time as long as none is a quote, a backslash or a control character. With the bit of 2 turned
+		// over, a quote is a space, and control characters stay below it, as nothing else does. A byte's highest bit is
+		// set if it is one of the three; only bytes after such a one can have it set wrongly.
 		for ; i+8 <= len(doc); i += 8 {
 			w := binary.LittleEndian.Uint64(doc[i:])
-			quote, slash := w^(ones*'"'), w^(ones*'\\')
-			if m := ((quote-ones)&^quote | (slash-ones)&^slash | (w-ones*' ')&^w) & (ones * 0x80); m != 0 {
+			quote, slash := (w^ones*2)-ones*(' '+1), (w^ones*'\\')-ones
+			if m := (quote | slash) &^ w & (ones * 0x80); m != 0 {
 				i += bits.TrailingZeros64(m) / 8
 				break
 			}
