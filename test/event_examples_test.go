@@ -185,7 +185,7 @@ var (
 	// constant replaces times and what is unique in a body, or in headers.
 	constant = replacing(
 		`"batch_\w{16}"`, `"batch_UNIQUE"`,
-		`"delivered_at":"[^"]*"`, `"delivered_at":"YYYY-MM-DDThh:mm:ss.SSSZ"`,
+		`"(delivered_at|stored_at)":"[^"]*"`, `"$1":"YYYY-MM-DDThh:mm:ss.SSSZ"`,
 		`("(?:queue_ms|timestamp|arrivalTimestamp|attemptEndingTimestamp)":)\d+`, `${1}0`,
 		`(?m)^(Webhook-Timestamp: )\d+$`, `${1}0`,
 		`(?m)^(Webhook-Signature: v1,)\S+$`, `${1}SIGNATURE`,

@@ -16,7 +16,7 @@ import (
 // What the enrichments put behind an event's own members.
 const (
 	tags  = `,"enrichment":{"tags":{"team":"west"}}`
-	times = `,"enrichment":{"processing":{(?:"capture_ms":\d+,)?"queue_ms":\d+}}`
+	times = `,"enrichment":{"processing":{"stored_at":"[-0-9T:.]+Z","queue_ms":\d+}}`
 )
 
 const byHTTP = `destinations:

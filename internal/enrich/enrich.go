@@ -3,7 +3,7 @@
 //
 // All of it stands in one object of the event, enrichment unless it is called otherwise:
 //
-//	"enrichment":{"flow_name":"Solar CA","processing":{"capture_ms":3,"queue_ms":812},"tags":{"team":"west"},"region":{…}}
+//	"enrichment":{"flow_name":"Solar CA","processing":{"stored_at":"2026-02-03T04:05:06.789Z","queue_ms":812},"tags":{"team":"west"},"region":{…}}
 //
 // Other members of that object stay; those that are set here are replaced, so that a producer cannot forge them. The rest
 // of an event is not decoded and not changed, whatever is in it.
@@ -37,7 +37,7 @@ type Config struct {
 	Path       string            `json:"path,omitempty"`       // to the object it stands in, with dots; enrichment if empty
 	Tags       map[string]string `json:"tags,omitempty"`       // under tags
 	Metadata   map[string]any    `json:"metadata,omitempty"`   // members of the object itself: stream, account, flow_name
-	Processing bool              `json:"processing,omitempty"` // capture_ms and queue_ms, under processing
+	Processing bool              `json:"processing,omitempty"` // stored_at and queue_ms, under processing
 	Lookups    []Lookup          `json:"lookups,omitempty"`
 }
 
@@ -47,12 +47,11 @@ type Options struct {
 	Tell   func(lookup string, err error) // that a table is out of date from now on, or with nil that it is no more; from Run
 }
 
-// Info says what is known of an event's way. A zero time leaves out what would be counted from it or to it. The numbers
+// Info says what is known of an event's way. A zero time leaves out what would be said of it. The numbers
 // change an event's length: only if a replay gives the same times does it make the same events.
 type Info struct {
-	Received time.Time // its request came
-	Stored   time.Time // it was durable
-	Taken    time.Time // it was read for this delivery
+	Stored time.Time // it was durable
+	Taken  time.Time // it was read for this delivery
 }
 
 // Enricher is a compiled Config with its tables. Any number of goroutines may use it.
@@ -177,7 +176,7 @@ func (e *Enricher) ApplyFound(dst, event []byte, found []jsonscan.Value, info In
 		values = append(list[:0], e.constant...)
 	}
 	if e.timed >= 0 {
-		values[e.timed] = info.appendTo(make([]byte, 0, 64))
+		values[e.timed] = info.appendTo(make([]byte, 0, 80))
 	}
 	for i, l := range e.lookups {
 		row, err := l.row(event, found[i])
@@ -196,17 +195,12 @@ func (e *Enricher) ApplyFound(dst, event []byte, found []jsonscan.Value, info In
 // appendTo appends the times as an object.
 func (i Info) appendTo(dst []byte) []byte {
 	dst = append(dst, '{')
-	dst = appendMillis(dst, `"capture_ms":`, i.Received, i.Stored)
-	dst = appendMillis(dst, `"queue_ms":`, i.Stored, i.Taken)
+	if i.Stored.IsZero() {
+		return append(dst, '}')
+	}
+	dst = append(i.Stored.UTC().AppendFormat(append(dst, `"stored_at":"`...), "2006-01-02T15:04:05.000Z"), '"')
+	if !i.Taken.IsZero() {
+		dst = strconv.AppendInt(append(dst, `,"queue_ms":`...), max(i.Taken.Sub(i.Stored).Milliseconds(), 0), 10)
+	}
 	return append(dst, '}')
-}
-
-func appendMillis(dst []byte, name string, from, to time.Time) []byte {
-	if from.IsZero() || to.IsZero() {
-		return dst
-	}
-	if dst[len(dst)-1] != '{' {
-		dst = append(dst, ',')
-	}
-	return strconv.AppendInt(append(dst, name...), max(to.Sub(from).Milliseconds(), 0), 10)
 }

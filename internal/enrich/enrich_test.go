@@ -37,8 +37,8 @@ var (
 		Tags:     map[string]string{"team": "west", "env": "prod"},
 		Metadata: map[string]any{"flow_name": "Solar CA", "flow_version": 14, "account": map[string]any{"plan": "enterprise"}},
 	}
-	received = time.Date(2026, 5, 4, 8, 12, 9, 417e6, time.UTC)
-	onItsWay = Info{Received: received, Stored: received.Add(3 * time.Millisecond), Taken: received.Add(815 * time.Millisecond)}
+	stored   = time.Date(2026, 5, 4, 8, 12, 9, 417e6, time.UTC)
+	onItsWay = Info{Stored: stored, Taken: stored.Add(812 * time.Millisecond)}
 )
 
 func TestTagsAndMetadataStandUnderThePath(t *testing.T) {
@@ -71,10 +71,10 @@ func TestTimesAreCounted(t *testing.T) {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}
-	f(onItsWay, `{"capture_ms":3,"queue_ms":812}`)
-	f(Info{Stored: received, Taken: received.Add(time.Second)}, `{"queue_ms":1000}`)
-	f(Info{Received: received, Stored: received.Add(-time.Second)}, `{"capture_ms":0}`)
-	f(Info{}, `{}`)
+	f(onItsWay, `{"stored_at":"2026-05-04T08:12:09.417Z","queue_ms":812}`)
+	f(Info{Stored: stored, Taken: stored.Add(-time.Second)}, `{"stored_at":"2026-05-04T08:12:09.417Z","queue_ms":0}`)
+	f(Info{Stored: stored.In(time.FixedZone("", 3600))}, `{"stored_at":"2026-05-04T08:12:09.417Z"}`)
+	f(Info{Taken: stored}, `{}`)
 }
 
 func TestWhatIsNoObjectIsRejected(t *testing.T) {
@@ -232,7 +232,7 @@ func TestEnrichingIsSettingMembers(t *testing.T) {
 	}
 	want["enrichment"] = map[string]any{
 		"keep": true, "region": "California", "flow_name": "Solar CA", "flow_version": 14.0, "account": map[string]any{"plan": "enterprise"},
-		"tags": map[string]any{"team": "west", "env": "prod"}, "processing": map[string]any{"capture_ms": 3.0, "queue_ms": 812.0},
+		"tags": map[string]any{"team": "west", "env": "prod"}, "processing": map[string]any{"stored_at": "2026-05-04T08:12:09.417Z", "queue_ms": 812.0},
 	}
 	once := apply(t, e, event, onItsWay)
 	var got map[string]any

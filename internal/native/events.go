@@ -84,7 +84,7 @@ type Enrich struct {
 	Path       string            `key:"path" default:"enrichment" help:"Path of the object that it is added as."`
 	Metadata   bool              `key:"metadata" default:"true" help:"Adds the stream's metadata: the flow's name and version, the account's plan, whatever the document has there."`
 	Tags       map[string]string `key:"tags" help:"Names and texts that are added under tags."`
-	Processing bool              `key:"processing" default:"false" help:"Adds capture_ms and queue_ms, how long the event was on its way, under processing."`
+	Processing bool              `key:"processing" default:"false" help:"Adds stored_at, when the event was durable, and queue_ms, how long it waited for this destination, under processing."`
 	Lookups    []Lookup          `key:"lookups" help:"Tables from which an event gets the row of its key; each is held in memory, so it may have 64MiB and 1,000,000 rows."`
 }
 
