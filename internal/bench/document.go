@@ -10,7 +10,7 @@ const hashKeyName = "BENCH_HASH_KEY"
 
 // document declares a stream of events with one filter over two fields, tags and metadata added to each, and two masks.
 //
-// Every event of the load passes, since what is filtered out costs less than what is delivered. A twentieth of them is
+// Every event of the load passes, since what is filtered out costs less than what is delivered. A fifteenth of them is
 // too long for the record's size and has an id and a text only; a comparison with what those lack is left out. The masks
 // hide something in all others, and are chosen so that objects compress as before: a hash is as random as what it hides.
 func (s streamShape) document(name string) map[string]any {
