@@ -164,7 +164,7 @@ func TestPingShowsStagesAndSends(t *testing.T) {
 	}
 	put := w.bucket.Objects("leads")
 	for key, body := range put {
-		if !strings.HasPrefix(key, "all/firehose-ping-") || string(body) != `{"id": 1}` {
+		if !strings.HasPrefix(key, "all/firehose-ping-") || string(body) != "{\"id\": 1}\n" {
 			t.Errorf("put %s: %s", key, body)
 		}
 	}

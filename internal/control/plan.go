@@ -22,6 +22,7 @@ func (c *Control) plan(s *stream.Stream, d stream.Delivery, replay string) (deli
 		Limits:   batch.Limits{Size: d.Buffer.Size, Interval: max(d.Buffer.Interval, c.IntervalMin), Count: d.Buffer.Count},
 		Process:  d.Process,
 		RetryFor: d.RetryFor,
+		Ordered:  d.Ordered,
 	}
 	if l := d.Process.Lambda; l != nil {
 		if err := c.Functions.Reachable(l.ARN); err != nil {

@@ -138,6 +138,7 @@ func (d *Delivery) enforce(version int, worth func(keep int, free record.Positio
 func (d *Delivery) adopt(version int, plan Plan) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	plan.opened = time.Now()
 	if old, known := d.plans[version]; known {
 		plan.close()
 		plan = old // batches in flight may use it

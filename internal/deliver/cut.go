@@ -62,15 +62,19 @@ func (d *Delivery) cutBatches(ctx context.Context, senders *task.Group) {
 		}
 		_, end := d.Log.Ends()
 		entry, err := d.cutting.reader.Next()
+		idle := err == io.EOF
 		switch {
 		case err == nil:
 			err = d.takeBlock(ctx, senders, entry)
-		case err == io.EOF:
+		case idle:
 			err = d.idle(ctx, senders, end)
 		case errors.Is(err, log.ErrClosed):
 			return
 		}
-		if err != nil && ctx.Err() == nil && err != errMoved {
+		switch {
+		case err == nil:
+			d.goesOn(idle)
+		case ctx.Err() == nil && err != errMoved:
 			d.startOver(ctx, err)
 		}
 	}
@@ -78,6 +82,7 @@ func (d *Delivery) cutBatches(ctx context.Context, senders *task.Group) {
 
 // startOver reads again what is in no batch in flight.
 func (d *Delivery) startOver(ctx context.Context, err error) {
+	d.stops(err)
 	d.Logger.Error("Cutting batches failed; trying again.", "position", d.cutting.at.String(), "error", err)
 	var full *errBuffer
 	if errors.As(err, &full) {
@@ -294,7 +299,7 @@ func (d *Delivery) awaitSlot(ctx context.Context) (moved bool) {
 		if wait := d.pacer.wait(); wait > 0 {
 			ready, slots = time.After(wait), nil
 		}
-		if d.farAhead() || d.pausedUntil() != nil {
+		if d.farAhead() || d.pausedUntil() != nil || d.mustFollow() {
 			slots = nil
 		}
 		select {
@@ -313,6 +318,13 @@ func (d *Delivery) awaitSlot(ctx context.Context) (moved bool) {
 			return true
 		}
 	}
+}
+
+// mustFollow says whether the next batch must wait for those in flight.
+func (d *Delivery) mustFollow() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.plans[d.state.latest().Version].Ordered && slices.ContainsFunc(d.flights, func(f *flight) bool { return !f.done })
 }
 
 // aheadMax bounds the batches that are delivered while the floor, or the state that holds it, stays behind: for a batch

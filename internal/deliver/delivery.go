@@ -48,7 +48,10 @@ type Plan struct {
 	Rejects  bool              // the destination or its encoder may refuse records
 	Events   *process.Prepared // of Process.Events; nil without
 	RetryFor time.Duration     // after which records of a destination that is a destination.Failer go to the error output; 0 for never
+	Ordered  bool              // a batch is sent only after all before it are delivered
 	Stop     func()            // called when the plan is not used any more; nil for nothing
+
+	opened time.Time
 }
 
 // close ends what the plan holds.
@@ -166,6 +169,8 @@ type Delivery struct {
 	sent    []Sent          // delivered since the state was last saved
 	changed chan struct{}   // closed and replaced when the saved floor moves
 	resumed chan struct{}   // closed when the pause ends; nil while there is none
+	stuck   *Problem        // why the log cannot be read further; nil while it can
+	stuckAt record.Position // from where on
 }
 
 // New returns a delivery that begins where its saved state says, or, without one, where the settings say.
@@ -261,6 +266,7 @@ func (d *Delivery) openPlan(version int) error {
 	if err != nil {
 		return fmt.Errorf("open destination of version %d: %w", version, err)
 	}
+	plan.opened = time.Now()
 	d.plans[version] = plan
 	return nil
 }
@@ -302,54 +308,6 @@ func (d *Delivery) Close() {
 	for _, plan := range d.plans {
 		plan.close()
 	}
-}
-
-// Status is where a delivery stands.
-type Status struct {
-	Floor    record.Position
-	Version  int       // of the document in force at the log's end
-	InFlight int       // batches being sent
-	Paused   bool      // nothing is sent
-	Oldest   time.Time // log time of the oldest record that is not delivered; zero when there is none
-	Problem  *Problem  // why nothing moves, if nothing does
-}
-
-// Problem is why a batch is not delivered yet.
-type Problem struct {
-	Since time.Time // of the first failed try
-	Tries int
-	Err   error // of the latest try; a *verdict.SetUp in its chain says how to repair it
-}
-
-// Status returns where the delivery stands.
-func (d *Delivery) Status() Status {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	s := Status{Floor: d.state.Floor, Version: d.state.latest().Version, InFlight: len(d.flights), Paused: d.resumed != nil, Oldest: d.cutting.openSince()}
-	for _, f := range d.flights {
-		if s.Oldest.IsZero() || f.Time.Before(s.Oldest) {
-			s.Oldest = f.Time
-		}
-		if s.Problem == nil {
-			s.Problem = f.problemLocked()
-		}
-	}
-	return s
-}
-
-// slowTry is how long a try may last before it counts as a problem.
-const slowTry = 30 * time.Second
-
-// problemLocked returns why a batch is not delivered yet, or nil if there is no reason to ask.
-func (f *flight) problemLocked() *Problem {
-	if f.problem != nil {
-		problem := *f.problem
-		return &problem
-	}
-	if lasts := time.Since(f.tried); f.trying && lasts > slowTry {
-		return &Problem{Since: f.tried, Tries: 1, Err: fmt.Errorf("no answer for %v", lasts.Round(time.Second))}
-	}
-	return nil
 }
 
 // Place is where a record stands on its way to the destination.

@@ -149,7 +149,7 @@ func (h *history) declare() {
 	if len(h.buckets) == 0 || h.rand.IntN(2) == 0 {
 		h.buckets = append(h.buckets, []bucketState{bucketThere, bucketThere, bucketDenied, bucketAbsent}[h.rand.IntN(4)])
 	}
-	p := plan{bucket: h.rand.IntN(len(h.buckets)), limits: h.limits()}
+	p := plan{bucket: h.rand.IntN(len(h.buckets)), limits: h.limits(), ordered: h.rand.IntN(6) == 0}
 	if h.processing && h.rand.IntN(4) > 0 {
 		p.process = randomProcessing(h.rand, h.packed)
 	}

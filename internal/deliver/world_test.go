@@ -19,6 +19,7 @@ import (
 	"firehose/internal/batch"
 	"firehose/internal/block"
 	"firehose/internal/deliver"
+	"firehose/internal/destination"
 	"firehose/internal/disk/disktest"
 	"firehose/internal/erroroutput"
 	"firehose/internal/log"
@@ -47,7 +48,8 @@ type world struct {
 	plans   []plan
 	version int // in force at the start; 0 for the last plan
 	buckets []bucketState
-	denied  string // part of names that are refused; "" for none
+	held    destination.Destination // in place of buckets; nil for them
+	denied  string                  // part of names that are refused; "" for none
 	objects map[string][]byte
 	effects []effect
 	lost    int
@@ -64,6 +66,7 @@ type plan struct {
 	limits  batch.Limits
 	bucket  int
 	process processing
+	ordered bool
 }
 
 // bucketState is what a bucket answers.
@@ -166,7 +169,10 @@ func (w *world) open(version int) (deliver.Plan, error) {
 		return deliver.Plan{}, fmt.Errorf("no version %d", version)
 	}
 	p := w.plans[version-1]
-	return p.process.apply(w, deliver.Plan{Limits: p.limits, Destination: &bucket{world: w, number: p.bucket, rejects: p.process.rejects, refuses: p.process.refuses}}), nil
+	if w.held != nil {
+		return deliver.Plan{Limits: p.limits, Destination: w.held}, nil
+	}
+	return p.process.apply(w, deliver.Plan{Limits: p.limits, Ordered: p.ordered, Destination: &bucket{world: w, number: p.bucket, rejects: p.process.rejects, refuses: p.process.refuses}}), nil
 }
 
 // bucket is a destination that keeps bodies as they are.

@@ -51,6 +51,8 @@ func (d *Document) spec(key stream.Key, r References) (stream.Spec, error) {
 			Start:       to.start(),
 			Process:     process.Config{Events: to.events(d.Metadata, r), Lambda: to.Function.compile(), Partition: to.partition()},
 			Buffer:      to.buffer(),
+			RetryFor:    to.RetryFor,
+			Ordered:     d.OrderKey != "" && to.S3 == nil,
 			Destination: config,
 		})
 	}

@@ -261,3 +261,22 @@ func TestAReferenceThatLeadsNowhereIsAProblemOfItsDestinationAlone(t *testing.T)
 	f("type: webhook, webhook: {url: 'http://h', secrets: ['${SHORT}']}", "Secret.Invalid",
 		"secret 1 of the webhook is not the base64 of at least 16 bytes", correct)
 }
+
+func TestOrderAndRetriesAreOfDestinationsByHTTP(t *testing.T) {
+	d, err := Parse([]byte(`{name: a, order_key: lead_id, destinations: [{type: s3, start: oldest, s3: {bucket: abc}},
+		{type: webhook, start: 2026-03-01T12:00:00Z, webhook: {url: http://h}, errors: {bucket: abc}, retry_for: 2h}]}`), YAML)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec, err := Compile(stream.Key{Name: "a"}, d.Stored())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lake, hook := spec.Deliveries[0], spec.Deliveries[1]
+	if lake.Ordered || lake.RetryFor != 0 || !lake.Start.Oldest {
+		t.Errorf("%+v", lake)
+	}
+	if want := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC); !hook.Ordered || hook.RetryFor != 2*time.Hour || !hook.Start.Time.Equal(want) || hook.Start.Oldest {
+		t.Errorf("%+v", hook)
+	}
+}

@@ -165,11 +165,14 @@ func (d *decoder) scalar(t *tree, v reflect.Value, path string, f field) {
 	}
 }
 
-// encode writes a struct as a tree with all that is in force. Empty texts, lists and sections that are not given are left
-// out.
+// encode writes a struct as a tree with all that is in force. Empty texts, lists, durations without a default, and sections
+// that are not given are left out.
 func encode(v reflect.Value) *tree {
 	t := &tree{kind: kindMapping}
 	for _, f := range fields(v.Type()) {
+		if v.Field(f.index).IsZero() && f.typ == durationType && f.initial == "" {
+			continue
+		}
 		if value := encodeValue(v.Field(f.index)); value != nil {
 			t.keys = append(t.keys, f.key)
 			t.values = append(t.values, value)

@@ -41,7 +41,7 @@ type Document struct {
 	Source       Source         `key:"source" help:"What the stream takes."`
 	Idempotency  *Idempotency   `key:"idempotency" help:"Which events are the same one sent twice; without it every event is stored."`
 	Collector    *Collector     `key:"collector" help:"Lets web pages send events to /collect/NAME without credentials."`
-	OrderKey     string         `key:"order_key" form:"path" help:"Path of the field whose equal values keep their order, such as lead_id. A stream keeps the order of all its events as yet, so nothing follows from it."`
+	OrderKey     string         `key:"order_key" form:"path" help:"Path of the field whose equal values keep their order, such as lead_id. Webhooks and HTTP endpoints then get one batch after the other, in the order of all events, and a batch that fails holds up those behind it; without it several are sent at once. Objects need none: their names follow the order."`
 	Metadata     map[string]any `key:"metadata" help:"What enrichment knows of the stream, such as the flow's name and version or the account's plan: any names and values."`
 	Destinations []Destination  `key:"destinations" required:"true" id:"id" help:"Where events go. Each destination has a cursor of its own, so that a slow or broken one holds up no other."`
 
@@ -76,6 +76,7 @@ type Destination struct {
 	S3           *S3           `key:"s3" help:"A bucket in S3, or a folder where the store is file."`
 	Webhook      *Webhook      `key:"webhook" help:"An HTTP address that takes batches."`
 	HTTPEndpoint *HTTPEndpoint `key:"http_endpoint" help:"An HTTP address that speaks the protocol of Amazon's HTTP endpoint destinations."`
+	RetryFor     time.Duration `key:"retry_for" min:"1s" max:"720h" help:"How long a batch is tried again that a webhook or HTTP endpoint does not take, before its events go to the error output; left out it is without end. What somebody must repair, such as a wrong URL, is waited for without end all the same."`
 	Errors       *Errors       `key:"errors" help:"Where events go that could not be processed or delivered; without it below errors/ in the bucket of an S3 destination."`
 }
 
@@ -105,7 +106,7 @@ type Function struct {
 // S3 is a bucket.
 type S3 struct {
 	Bucket    string `key:"bucket" required:"true" form:"bucket" help:"Name of the bucket."`
-	Key       string `key:"key" default:"{{year}}/{{month}}/{{day}}/{{hour}}/" help:"Folder of an object: text, {{year}}, {{month}}, {{day}}, {{hour}}, {{minute}}, and paths of the events' fields such as {{flow_id}}, whose values then part the objects."`
+	Key       string `key:"key" default:"{{year}}/{{month}}/{{day}}/{{hour}}/" help:"Folder of an object, where a slash at the beginning counts for nothing: text, {{year}}, {{month}}, {{day}}, {{hour}}, {{minute}}, and paths of the events' fields such as {{flow_id}}, whose values then part the objects."`
 	File      string `key:"file" help:"Pattern of an object's own name, such as events-{{year}}-{{month}}-{{day}}-{{unique}}; left out it is the stream's name, the version, the time and what tells it from all others, or events-, time and {{unique}} where the key has fields or the format is another than lines."`
 	Extension string `key:"extension" form:"extension" help:"Replaces the file extension of the format and compression, such as .json.gz."`
 	TimeZone  string `key:"time_zone" default:"UTC" help:"Time zone of the times in key and file, such as Europe/Berlin."`

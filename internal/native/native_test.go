@@ -107,7 +107,7 @@ func TestProblemsNamePathValueAndWhatIsAllowed(t *testing.T) {
 	test("a: [", "not YAML: line 1: did not find expected node content")
 	test("{name: a, name: b}", `line 1: key "name" is given twice`)
 	test("{name: a b, nam: c}",
-		"destinations: is missing; want a list of sections with id, type, description, paused, start, preset, batch, filter, enrich, function, mask, format, s3, webhook, http_endpoint, errors",
+		"destinations: is missing; want a list of sections with id, type, description, paused, start, preset, batch, filter, enrich, function, mask, format, s3, webhook, http_endpoint, retry_for, errors",
 		`name: "a b": is wrong; want 1 to 64 letters, digits, dots, underscores and hyphens`,
 		`nam: unknown key; the nearest known key is "name"`)
 	test("{name: 7, destinations: []}", `name: "7": is a number; want 1 to 64 letters, digits, dots, underscores and hyphens (a text that looks like something else needs quotes)`)
@@ -125,6 +125,9 @@ func TestProblemsNamePathValueAndWhatIsAllowed(t *testing.T) {
 	test(lake("start: 2026-02-28T23:59:59.5+01:00"))
 	test(lake("start: yesterday"), `destinations[0].start: "yesterday": is wrong; want now, oldest, or a time such as 2026-02-03T04:05:06Z`)
 	test(lake("start: 2026-02-31T00:00:00Z"), `destinations[0].start: "2026-02-31T00:00:00Z": is no time of the calendar`)
+	test(lake("retry_for: 1h"), `destinations[0].retry_for: "1h0m0s": is for webhook and http_endpoint; a bucket is waited for without end`)
+	test(to("type: webhook, webhook: {url: http://h}, retry_for: 1h"), `destinations[0].retry_for: "1h0m0s": needs errors with a bucket, where events go after it`)
+	test(to("type: webhook, webhook: {url: http://h}, retry_for: 1h, errors: {bucket: abc}"))
 	test(lake("batch: big"), "destinations[0].batch: is a text; want a section with size, count, wait")
 	test(lake("paused: yes"), `destinations[0].paused: "yes": is a text; want true or false`)
 	test(lake("preset: cheap"), `destinations[0].preset: "cheap": is wrong; want one of realtime, cost; the nearest is "cost"`)
@@ -136,8 +139,7 @@ func TestProblemsNamePathValueAndWhatIsAllowed(t *testing.T) {
 	test(to("type: s3, s3: {bucket: abc, key: '/{{flow}}/{{year}/!{x}', time_zone: Mars}"),
 		`destinations[0].s3.key: "/{{flow}}/{{year}/!{x}": is wrong: folder, character 10: {{ has no }} after it`,
 		`destinations[0].s3.key: "/{{flow}}/{{year}/!{x}": has an expression of Amazon's prefixes; a field is written as {{year}}`,
-		`destinations[0].s3.time_zone: "Mars": is wrong; want a name such as UTC or Europe/Berlin`,
-		`destinations[0].s3.key: "/{{flow}}/{{year}/!{x}": begins with a slash; keys of objects do not`)
+		`destinations[0].s3.time_zone: "Mars": is wrong; want a name such as UTC or Europe/Berlin`)
 	test("{name: a, destinations: [{type: s3, s3: {bucket: abc}}, {type: s3, s3: {bucket: abc}}]}",
 		`destinations[1].id: "s3": is that of another destination; want a name of its own`)
 	test(hook("method: GET"), `destinations[0].webhook.method: "GET": is wrong; want one of POST, PUT, PATCH; the nearest is "PUT"`)

@@ -60,7 +60,7 @@ func templateHas(template, name string) bool {
 // prefix is the template as an Amazon prefix. One without fields gets an expression that stands for nothing, because a
 // prefix without any has the time put behind it.
 func prefix(template string, fields map[string]string) string {
-	return templateField.ReplaceAllStringFunc(template, func(found string) string {
+	return templateField.ReplaceAllStringFunc(strings.TrimPrefix(template, "/"), func(found string) string {
 		return fields[templateField.FindStringSubmatch(found)[1]]
 	}) + "!{timestamp:[]}"
 }

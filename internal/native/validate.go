@@ -66,6 +66,13 @@ func (d *Destination) validate(path string, problems *Problems) {
 			problems.add(path+".errors.bucket", "", "is missing; only an S3 destination has a bucket to take its place")
 		}
 	}
+	switch {
+	case d.RetryFor == 0:
+	case d.S3 != nil:
+		problems.add(path+".retry_for", d.RetryFor.String(), "is for webhook and http_endpoint; a bucket is waited for without end")
+	case d.Errors == nil:
+		problems.add(path+".retry_for", d.RetryFor.String(), "needs errors with a bucket, where events go after it")
+	}
 	d.Filter.validate(path+".filter", problems)
 	d.Format.validate(path+".format", d.Type, problems)
 }
@@ -81,9 +88,6 @@ func (s *S3) validate(path string, problems *Problems) {
 	}
 	if _, err := objectkey.ParseZone(s.TimeZone); err != nil {
 		problems.add(path+".time_zone", s.TimeZone, "is wrong; want a name such as UTC or Europe/Berlin")
-	}
-	if strings.HasPrefix(s.Key, "/") {
-		problems.add(path+".key", s.Key, "begins with a slash; keys of objects do not")
 	}
 }
 

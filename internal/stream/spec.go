@@ -28,6 +28,7 @@ type Delivery struct {
 	Paused      bool               // it keeps what comes, and delivers nothing
 	Start       Start              // where it begins when it is new
 	Buffer      Buffer             // when a batch is full, of what processing made
+	Ordered     bool               // a batch is sent only after all before it are delivered
 	Destination destination.Config // where batches go
 	Logging     Logging            // where diagnostics go besides the server's log
 
