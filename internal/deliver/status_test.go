@@ -16,13 +16,13 @@ func TestALogThatCannotBeReadIsAProblemWhileItLasts(t *testing.T) {
 		broken := errors.New("the disk is broken")
 		repair := r.p.disk.Inject(disktest.Fault{Op: disktest.Read, Err: broken, Times: 1 << 30})
 		r.put("c d e")
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) // of the bubble
 		p := r.p.Status().Problem
 		if p == nil || !errors.Is(p.Err, broken) || p.Tries < 10 || time.Since(p.Since) < 50*time.Second {
 			t.Errorf("the problem is %+v", p)
 		}
 		repair()
-		time.Sleep(2 * time.Minute)
+		time.Sleep(2 * time.Minute) // of the bubble
 		r.want("0/v1/1:0=a b", "0/v1/2:0=c d", "0/v1/2:2=e")
 		if p := r.p.Status().Problem; p != nil {
 			t.Errorf("the problem is %+v", p)
@@ -55,7 +55,7 @@ func TestAnOrderedDeliveryKeepsOneBatchInFlight(t *testing.T) {
 		r.set(func(w *world) { w.plans[0].ordered, w.denied = true, "/1:2" })
 		r.start()
 		r.put("a b c d e f g h")
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) // of the bubble
 		r.want("0/v1/1:0=a b")
 		if s := r.p.Status(); s.InFlight != 1 {
 			t.Errorf("status %+v", s)
