@@ -10,7 +10,8 @@ import (
 )
 
 // Buffer keeps the records of an open batch that the log does not hold in this form: what processing made of them. It
-// compresses them in frames, so that hundreds of open batches cost little memory and little disk.
+// keeps them in frames. While half of the memory is free they are kept as they are; after that they are compressed, so
+// that hundreds of open batches cost little memory and little disk.
 type Buffer struct {
 	spool *Spool
 	frame frame // not in the spool yet
@@ -48,7 +49,11 @@ func (b *Buffer) Append(data, note []byte) error {
 	return b.flush()
 }
 
-// flush writes the frame: the length of what follows, and, compressed, the count of records, the sizes, notes and data.
+// frameDense marks the length of a frame that is compressed.
+const frameDense = 1 << 31
+
+// flush writes the frame: the length of what follows, and, maybe compressed, the count of records, the sizes, notes and
+// data.
 func (b *Buffer) flush() error {
 	f := &b.frame
 	if len(f.sizes) == 0 {
@@ -56,21 +61,30 @@ func (b *Buffer) flush() error {
 	}
 	x := b.spool.spools.takeScratch()
 	defer b.spool.spools.giveScratch(x)
-	x.plain = binary.AppendUvarint(x.plain[:0], uint64(len(f.sizes)/2))
+	x.plain = binary.AppendUvarint(append(x.plain[:0], 0, 0, 0, 0), uint64(len(f.sizes)/2))
 	for _, size := range f.sizes {
 		x.plain = binary.AppendUvarint(x.plain, uint64(size))
 	}
 	x.plain = append(append(x.plain, f.notes...), f.data...)
-	if longest := 4 + s2.MaxEncodedLen(len(x.plain)); cap(x.dense) < longest {
-		x.dense = make([]byte, longest)
-	}
-	dense := s2.Encode(x.dense[4:cap(x.dense)], x.plain)
-	binary.BigEndian.PutUint32(x.dense[:4], uint32(len(dense)))
-	if _, err := b.spool.Write(x.dense[:4+len(dense)]); err != nil {
+	if _, err := b.spool.Write(x.frame(b.spool.spools.roomy())); err != nil {
 		return err
 	}
 	f.data, f.notes, f.sizes = emptied(f.data), emptied(f.notes), f.sizes[:0]
 	return nil
+}
+
+// frame returns what is to be written of x.plain, which begins with room for the length.
+func (x *scratch) frame(roomy bool) []byte {
+	if roomy {
+		binary.BigEndian.PutUint32(x.plain[:4], uint32(len(x.plain)-4))
+		return x.plain
+	}
+	if longest := 4 + s2.MaxEncodedLen(len(x.plain)-4); cap(x.dense) < longest {
+		x.dense = make([]byte, longest)
+	}
+	dense := s2.Encode(x.dense[4:cap(x.dense)], x.plain[4:])
+	binary.BigEndian.PutUint32(x.dense[:4], uint32(len(dense))|frameDense)
+	return x.dense[:4+len(dense)]
 }
 
 // emptied returns the memory for the next frame, unless a large record made it large.
@@ -127,12 +141,21 @@ func (r *BufferReader) Next() (Records, error) {
 	if err := r.read(length[:]); err != nil {
 		return Records{}, err
 	}
-	size := int(binary.BigEndian.Uint32(length[:]))
-	if cap(r.dense) < size {
-		r.dense = make([]byte, size)
+	header := binary.BigEndian.Uint32(length[:])
+	size := int(header &^ frameDense)
+	into := &r.plain
+	if header&frameDense != 0 {
+		into = &r.dense
 	}
-	if err := r.read(r.dense[:size]); err != nil {
+	if cap(*into) < size {
+		*into = make([]byte, size)
+	}
+	*into = (*into)[:size]
+	if err := r.read(*into); err != nil {
 		return Records{}, err
+	}
+	if header&frameDense == 0 {
+		return r.parse()
 	}
 	var err error
 	if r.plain, err = s2.Decode(r.plain[:cap(r.plain)], r.dense[:size]); err != nil {

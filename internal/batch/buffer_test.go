@@ -7,10 +7,27 @@ import (
 	"testing"
 )
 
+func TestBufferIsCompressedWhenMemoryIsScarce(t *testing.T) {
+	size := func(budget int64) int64 {
+		b := NewSpools(t.TempDir(), budget).NewBuffer()
+		defer b.Close()
+		for range 1000 {
+			if err := b.Append(make([]byte, 1000), nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return b.spool.Size()
+	}
+	if plain, some, dense := size(1<<30), size(1<<20), size(0); plain < 9e5 || some > 8e5 || some < 4e5 || dense > 1e5 {
+		t.Errorf("with much memory %d bytes, with little %d, with none %d", plain, some, dense)
+	}
+}
+
 func TestBufferGivesBackWhatItTook(t *testing.T) {
 	for seed := range uint64(30) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		spools := NewSpools(t.TempDir(), []int64{0, 8 << 10, 1 << 30}[seed%3])
+		budget := []int64{0, 8 << 10, 128 << 10, 1 << 30}[seed%4] // of which the third has room for some frames as they are
+		spools := NewSpools(t.TempDir(), budget)
 		b := spools.NewBuffer()
 		var records, notes [][]byte
 		bytesOf := func(most int) []byte {
@@ -52,7 +69,7 @@ func TestBufferGivesBackWhatItTook(t *testing.T) {
 			}
 		}
 		b.Close()
-		if left := spools.left.Load(); left != []int64{0, 8 << 10, 1 << 30}[seed%3] {
+		if left := spools.left.Load(); left != budget {
 			t.Errorf("%d bytes of memory are not given back", left)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 type Spools struct {
 	dir     string
 	left    atomic.Int64 // bytes of memory that spools may still take
+	half    int64        // of the budget
 	reserve int64        // of them, those that buffers leave for bodies: else batches that are full would wait for those that are not
 	pool    sync.Pool    // of *[]byte of chunkMax
 
@@ -29,10 +30,13 @@ const (
 // NewSpools returns a maker of spools that take up to budget bytes of memory together and spill to the folder dir,
 // which must exist.
 func NewSpools(dir string, budget int64) *Spools {
-	s := &Spools{dir: dir, reserve: budget / 4}
+	s := &Spools{dir: dir, half: budget / 2, reserve: budget / 4}
 	s.left.Store(budget)
 	return s
 }
+
+// roomy says whether half of the memory is free.
+func (s *Spools) roomy() bool { return s.left.Load() > s.half }
 
 // New returns an empty spool.
 func (s *Spools) New() *Spool { return &Spool{spools: s} }

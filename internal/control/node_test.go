@@ -2,7 +2,6 @@ package control
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -84,7 +83,11 @@ func (n *node) openFiles() {
 	n.Helper()
 	db, err := state.Open(filepath.Join(n.dir, "state.db"))
 	n.check(err)
-	engine, err := segment.Open(segment.Options{Dir: filepath.Join(n.dir, "log"), FreeMin: -1, Retention: cmp.Or(n.retention, -1), SegmentSizeMax: 300, LogBytesMax: n.logMax})
+	options := segment.Options{Dir: filepath.Join(n.dir, "log"), FreeMin: -1, Retention: -1}
+	if n.retention > 0 {
+		options.Retention, options.SegmentSizeMax, options.LogBytesMax = n.retention, 300, n.logMax
+	}
+	engine, err := segment.Open(options)
 	n.check(err)
 	n.db, n.engine = db, &faultyEngine{Engine: engine}
 	n.settings.Store, n.settings.Engine = db, n.engine

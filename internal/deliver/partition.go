@@ -109,6 +109,9 @@ func (t *table) oldest() (oldest *openBatch) {
 	if len(t.data) > 0 {
 		oldest = t.data[0]
 	}
+	if len(t.byLane) == t.open {
+		return oldest // which is asked for each record; failures are rare
+	}
 	for _, kind := range failures {
 		if b := t.byLane[lane{Failure: kind}]; b != nil && (oldest == nil || b.head.Time.Before(oldest.head.Time)) {
 			oldest = b
