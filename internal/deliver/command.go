@@ -39,8 +39,22 @@ func (d *Delivery) order(ctx context.Context, f func() (moved bool, err error)) 
 	}
 }
 
-// Flush cuts what is open now and returns when everything that was acknowledged before the call is delivered.
+// Flush cuts what is open now and returns when everything that was acknowledged before the call is delivered. A pause ends the
+// wait with ErrPaused.
 func (d *Delivery) Flush(ctx context.Context) error {
+	d.mu.Lock()
+	paused, pausing := d.resumed != nil, d.pausing
+	d.mu.Unlock()
+	if paused {
+		return ErrPaused
+	}
+	return d.flush(ctx, pausing)
+}
+
+// Drain is Flush that waits through pauses.
+func (d *Delivery) Drain(ctx context.Context) error { return d.flush(ctx, nil) }
+
+func (d *Delivery) flush(ctx context.Context, pausing <-chan struct{}) error {
 	_, end := d.Log.Ends()
 	p := record.Position{Block: end}
 	err := d.order(ctx, func() (bool, error) {
@@ -57,7 +71,7 @@ func (d *Delivery) Flush(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("flush: %w", err)
 	}
-	return d.waitFloor(ctx, p)
+	return d.waitFloor(ctx, p, pausing)
 }
 
 // Reconfigure puts a version of the document in force and returns when it is. It holds for the records that are not in a

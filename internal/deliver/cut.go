@@ -91,7 +91,9 @@ func (d *Delivery) startOver(ctx context.Context, err error) {
 	d.mu.Lock()
 	next := d.next // the open batch is read again from its first record
 	d.mu.Unlock()
+	since := d.cutting.since.Load()
 	d.rewind(next)
+	d.cutting.since.Store(since)
 	d.pause(ctx, readAgain)
 }
 
@@ -128,7 +130,10 @@ func (d *Delivery) closeBatch() {
 func (d *Delivery) takeBlock(ctx context.Context, senders *task.Group, entry log.Entry) error {
 	c := &d.cutting
 	if c.at.Block < entry.Number {
-		c.at = record.Position{Block: entry.Number}
+		d.skipTo(entry.Number)
+	}
+	if c.since.Load() == 0 {
+		c.since.Store(entry.Time.UnixNano()) // it may take long to get through the block
 	}
 	for c.at.Block == entry.Number {
 		processed, err := d.enter(ctx, senders)
@@ -147,13 +152,29 @@ func (d *Delivery) takeBlock(ctx context.Context, senders *task.Group, entry log
 	return nil
 }
 
+// skipTo goes on with a block before which the log has nothing more: it was dropped, or is damaged.
+func (d *Delivery) skipTo(number uint64) {
+	d.cutting.at = record.Position{Block: number}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.gap = true
+}
+
+// lose counts records that the log can no longer give.
+func (d *Delivery) lose(records int) {
+	d.Observer.Lost(records)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.gap = true
+}
+
 // passOver goes on behind a block that cannot be unpacked.
 func (d *Delivery) passOver(entry log.Entry, err error) error {
 	if !errors.Is(err, block.ErrCorrupt) {
 		return fmt.Errorf("unpack block %d: %w", entry.Number, err)
 	}
 	records, _, _, _ := block.Describe(entry.Body)
-	d.Observer.Lost(records)
+	d.lose(records)
 	d.Logger.Error("A block of the log cannot be unpacked and is passed over.", "block", entry.Number, "error", err)
 	d.cutting.at = record.Position{Block: entry.Number + 1}
 	return nil
@@ -222,12 +243,13 @@ func (d *Delivery) begin(p record.Position) (boundary record.Position, bounded b
 func (d *Delivery) idle(ctx context.Context, senders *task.Group, end uint64) error {
 	c := &d.cutting
 	if c.at.Block < end {
-		c.at = record.Position{Block: end} // what was passed over is not coming any more
+		d.skipTo(end) // what was passed over is not coming any more
 	}
 	if c.lines != nil {
 		return d.idleProcessing(ctx, senders)
 	}
 	if !c.cutter.Open() {
+		c.since.Store(0)
 		d.reached(c.at)
 		return d.wait(ctx, time.Time{})
 	}

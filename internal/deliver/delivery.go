@@ -169,6 +169,9 @@ type Delivery struct {
 	sent    []Sent          // delivered since the state was last saved
 	changed chan struct{}   // closed and replaced when the saved floor moves
 	resumed chan struct{}   // closed when the pause ends; nil while there is none
+	pausing chan struct{}   // closed when the next pause begins
+	resting bool            // nothing is to be sent: there is a pause that nobody is ending, or the delivery ends
+	gap     bool            // the log did not have all of what was read
 	stuck   *Problem        // why the log cannot be read further; nil while it can
 	stuckAt record.Position // from where on
 }
@@ -192,6 +195,7 @@ func New(ctx context.Context, s Settings) (*Delivery, error) {
 		saving:   task.NewTurn(),
 		plans:    map[int]Plan{},
 		changed:  make(chan struct{}),
+		pausing:  make(chan struct{}),
 	}
 	_, end, err := s.Log.Tick(ctx)
 	if err != nil {
@@ -286,8 +290,11 @@ func (d *Delivery) Run(ctx, abort context.Context) error {
 	keeping.Stop()
 	keeping.Wait()
 	err := d.saveFloor()
+	d.mu.Lock()
+	d.resting = true
+	d.mu.Unlock()
 	if err == nil {
-		err = d.leaveUnsent()
+		err = d.noteUnsent()
 	}
 	close(d.ended)
 

@@ -41,6 +41,9 @@ func (d *Delivery) keepFloor(ctx context.Context) error {
 		}
 		for try := 1; ; try++ {
 			err := d.saveFloor()
+			if err == nil {
+				err = d.noteUnsent()
+			}
 			if err == nil && d.spanned() {
 				d.pause(ctx, spansSave)
 			}
@@ -101,6 +104,7 @@ func (d *Delivery) change(edit func(*State) bool) error {
 	d.mu.Lock()
 	state := d.state.clone()
 	state.Spans = slices.Clone(d.spans)
+	state.Gap = state.Gap || d.Range != nil && d.gap
 	changed := edit(&state)
 	sent, unsaved := d.sent, d.unsaved
 	d.mu.Unlock()
@@ -134,8 +138,8 @@ func (d *Delivery) dropPlansLocked() {
 	}
 }
 
-// waitFloor returns when everything before p is delivered and the floor is saved.
-func (d *Delivery) waitFloor(ctx context.Context, p record.Position) error {
+// waitFloor returns when everything before p is delivered and the floor is saved, or with ErrPaused when pausing is closed.
+func (d *Delivery) waitFloor(ctx context.Context, p record.Position, pausing <-chan struct{}) error {
 	for {
 		d.mu.Lock()
 		reached, changed := !d.state.Floor.Before(p), d.changed
@@ -145,6 +149,8 @@ func (d *Delivery) waitFloor(ctx context.Context, p record.Position) error {
 		}
 		select {
 		case <-changed:
+		case <-pausing:
+			return ErrPaused
 		case <-d.ended:
 			return ErrEnded
 		case <-ctx.Done():

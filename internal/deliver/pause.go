@@ -2,25 +2,37 @@ package deliver
 
 import (
 	"context"
+	"errors"
 	"time"
 )
+
+// ErrPaused is returned for what a pause holds up.
+var ErrPaused = errors.New("the delivery is paused")
 
 // Pause has the delivery send nothing more. A try that is under way is finished. The log keeps what waits.
 func (d *Delivery) Pause() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.resumed == nil {
-		d.resumed = make(chan struct{})
+		d.resumed, d.resting = make(chan struct{}), true
+		close(d.pausing)
+		d.pausing = make(chan struct{})
+		d.floorMoved()
 	}
 }
 
-// Resume ends a pause.
+// Resume ends a pause. After an error it lasts.
 func (d *Delivery) Resume() error {
-	if err := d.mayBeSent(); err != nil {
-		return err
-	}
+	d.mu.Lock()
+	d.resting = false
+	d.mu.Unlock()
+	err := d.mayBeSent()
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if err != nil {
+		d.resting = d.resumed != nil
+		return err
+	}
 	if d.resumed != nil {
 		close(d.resumed)
 		d.resumed = nil
@@ -63,9 +75,13 @@ func (d *Delivery) mayBeSent() error {
 	})
 }
 
-// leaveUnsent notes in the state, which is saved for the last time, that nothing above the floor was ever sent, if it was not.
-func (d *Delivery) leaveUnsent() error {
+// noteUnsent notes in the state whether nothing above the floor was ever sent, while nothing is: what a pause keeps then goes
+// by the version that is in force when it ends, also after a crash.
+func (d *Delivery) noteUnsent() error {
 	return d.change(func(s *State) bool {
+		if !d.resting {
+			return false
+		}
 		unsent := len(d.spans) == 0 && !s.Floor.Before(d.start) // else an earlier life may have
 		for _, f := range d.flights {
 			unsent = unsent && !f.done && !f.mayExist

@@ -38,7 +38,7 @@ func (d *Delivery) inRange(number uint64, count int) int {
 }
 
 // Complete returns when the range is delivered.
-func (d *Delivery) Complete(ctx context.Context) error { return d.waitFloor(ctx, d.Range.Until) }
+func (d *Delivery) Complete(ctx context.Context) error { return d.waitFloor(ctx, d.Range.Until, nil) }
 
 // window is a log that ends at a block, for good.
 type window struct {
@@ -84,6 +84,9 @@ type pacer struct {
 	next time.Time
 }
 
+// waitMax is the longest that a batch makes the next one wait.
+const waitMax = 24 * time.Hour
+
 // charge notes that records are sent.
 func (p *pacer) charge(records int) {
 	if p.rate <= 0 {
@@ -92,7 +95,7 @@ func (p *pacer) charge(records int) {
 	if now := time.Now(); p.next.Before(now) {
 		p.next = now
 	}
-	p.next = p.next.Add(time.Duration(float64(records) / p.rate * float64(time.Second)))
+	p.next = p.next.Add(time.Duration(min(float64(records)/p.rate, waitMax.Seconds()) * float64(time.Second)))
 }
 
 // wait returns how long the next batch must wait.

@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"firehose/internal/batch"
@@ -39,18 +38,19 @@ func (h *history) checkRange() {
 	options := h.options
 	options.intrude, options.slow, options.span = func() {}, func() time.Duration { return 0 }, span
 	for life := 0; ; life++ {
-		again.mu.Lock()
-		again.dead, again.calm, again.fuse = false, life == 5, h.rand.IntN(30)
-		if again.calm {
-			again.fuse = 0
+		fuse := h.rand.IntN(30)
+		if life == 5 {
+			fuse = 0
 		}
+		again.mu.Lock()
+		again.dead, again.calm, again.fuse = false, life == 5, fuse
 		again.mu.Unlock()
 		p, err := again.start(h.T, options)
 		if err != nil {
 			continue // it died before it ran
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 24*time.Hour)
-		if again.fuse == 0 && life < 5 {
+		if fuse == 0 && life < 5 {
 			ctx, cancel = context.WithTimeout(context.Background(), time.Duration(h.rand.IntN(100))*time.Second)
 		} else if life < 5 {
 			ctx, cancel = context.WithTimeout(context.Background(), 10*time.Minute)
@@ -194,54 +194,5 @@ func TestARangeKeepsToItsRate(t *testing.T) {
 			t.Errorf("%d objects", len(p.objects))
 		}
 		r.start()
-	})
-}
-
-func TestAPausedDeliverySendsNothingUntilItGoesOn(t *testing.T) {
-	newRig(t, byTwo, func(r *rig) {
-		r.put("a b")
-		r.want("0/v1/1:0=a b")
-		r.p.Pause()
-		r.put("c d e f g h i j k l m n")
-		time.Sleep(time.Hour)
-		r.want("0/v1/1:0=a b")
-		if s := r.p.Status(); !s.Paused || s.Oldest.IsZero() {
-			t.Errorf("status %+v", s)
-		}
-		if err := r.p.Resume(); err != nil {
-			t.Fatal(err)
-		}
-		r.flush()
-		r.want("0/v1/1:0=a b", "0/v1/2:0=c d", "0/v1/2:2=e f", "0/v1/2:4=g h", "0/v1/2:6=i j", "0/v1/2:8=k l", "0/v1/2:10=m n")
-	})
-}
-
-func TestWhatAPauseKeepsGoesWhereTheDeliveryIsDeclaredToThen(t *testing.T) {
-	newRig(t, byTwo, func(r *rig) {
-		r.p.Pause()
-		r.put("a b c d e f g h i j k l")
-		r.reconfigure()
-		if err := r.p.Resume(); err != nil {
-			t.Fatal(err)
-		}
-		r.flush()
-		r.want("1/v2/1:0=a b", "1/v2/1:2=c d", "1/v2/1:4=e f", "1/v2/1:6=g h", "1/v2/1:8=i j", "1/v2/1:10=k l")
-	})
-}
-
-func TestWhatWasNeverSentGoesByAVersionThatCameDuringARestart(t *testing.T) {
-	newRig(t, byTwo, func(r *rig) {
-		r.p.Pause()
-		r.put("a b c d e f g h i j k l")
-		r.p.end(t, time.Minute)
-		r.declare()
-		r.settings.paused = true
-		r.start()
-		synctest.Wait()
-		if err := r.p.Resume(); err != nil {
-			t.Fatal(err)
-		}
-		r.flush()
-		r.want("1/v2/1:0=a b", "1/v2/1:2=c d", "1/v2/1:4=e f", "1/v2/1:6=g h", "1/v2/1:8=i j", "1/v2/1:10=k l")
 	})
 }

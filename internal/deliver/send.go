@@ -25,6 +25,7 @@ type flight struct {
 	tried     time.Time // when the latest try began
 	mayExist  bool      // a try, in this life or an earlier one, may have put it in place
 	absent    bool      // the latest try said that the destination does not exist
+	partly    bool      // a part of it was delivered
 	problem   *Problem  // of the latest try; nil before the first one failed
 	stop      context.CancelFunc
 	ended     chan struct{} // closed when the sender has ended
@@ -108,6 +109,10 @@ func (d *Delivery) deliverPart(ctx context.Context, f *flight, p part, to destin
 		if err == nil {
 			*size += made.size
 			return nil, true
+		}
+		if err == ErrPaused {
+			try--
+			continue
 		}
 		if ctx.Err() != nil {
 			return nil, false
@@ -213,9 +218,13 @@ func (d *Delivery) tryParcel(ctx context.Context, f *flight, p *parcel, to desti
 // try makes one try. While it lasts, and after an error that leaves it open, the batch may be in place.
 func (d *Delivery) try(ctx context.Context, f *flight, b *batch.Batch, to destination.Destination) error {
 	d.mu.Lock()
-	if f.cancelled {
+	switch {
+	case f.cancelled:
 		d.mu.Unlock()
 		return context.Canceled
+	case d.resumed != nil:
+		d.mu.Unlock()
+		return ErrPaused
 	}
 	existed := f.mayExist
 	f.trying, f.mayExist, f.tried = true, true, time.Now()
@@ -231,10 +240,14 @@ func (d *Delivery) try(ctx context.Context, f *flight, b *batch.Batch, to destin
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	f.trying = false
-	refused := verdict.AsSetUp(err)
-	f.absent = refused != nil && refused.Absent
-	if refused != nil {
-		f.mayExist = existed && !f.absent
+	f.partly = f.partly || err == nil
+	if refused := verdict.AsSetUp(err); refused != nil {
+		// That the place of error outputs does not exist says nothing of where the records go.
+		absent := refused.Absent && !f.partly && b.Failure == f.Failure
+		f.absent = absent && f.Failure == ""
+		f.mayExist = existed && !absent
+	} else {
+		f.absent = false
 	}
 	return err
 }
@@ -247,6 +260,7 @@ func (d *Delivery) failed(f *flight, err error, try int) {
 	}
 	f.problem.Tries, f.problem.Err = try, err
 	signal(d.moved)
+	d.floorMoved() // a pause may begin to be one in which nothing was sent
 	d.mu.Unlock()
 
 	d.Observer.Failed(err)
@@ -302,7 +316,7 @@ func (d *Delivery) encode(ctx context.Context, f *flight, p part, to destination
 		return parcel{}, fmt.Errorf("encode batch %v: %w", f.First, err)
 	}
 	if wanted := p.to - p.from; e.records < wanted {
-		d.Observer.Lost(wanted - e.records)
+		d.lose(wanted - e.records)
 		d.Logger.Error("Records of a batch can no longer be read from the log.", "batch", f.First.String(), "lost", wanted-e.records)
 	}
 	if e.records == e.refused {

@@ -15,6 +15,7 @@ type State struct {
 	Cuts     []record.Position `json:"cuts,omitempty"`   // where a batch ends though the log does not say so; rising, at or above the floor
 	Versions []Version         `json:"versions"`         // of the stream's document, rising; the first is in force at the floor
 	Unsent   bool              `json:"unsent,omitempty"` // nothing at or above the floor was ever sent
+	Gap      bool              `json:"gap,omitempty"`    // of a range: the log did not have all of it, for it was dropped or damaged
 	Spans    []Span            `json:"spans,omitempty"`  // batches of processed records that are delivered though the floor is below their end
 }
 

@@ -14,6 +14,7 @@ type Status struct {
 	Version  int       // of the document in force at the log's end
 	InFlight int       // batches being sent
 	Paused   bool      // nothing is sent
+	Gap      bool      // of a range: the log did not have all of what is before the floor
 	Oldest   time.Time // log time of the oldest record that is not delivered; zero when there is none
 	Problem  *Problem  // why nothing moves, if nothing does
 }
@@ -29,7 +30,7 @@ type Problem struct {
 func (d *Delivery) Status() Status {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s := Status{Floor: d.state.Floor, Version: d.state.latest().Version, InFlight: len(d.flights), Paused: d.resumed != nil, Oldest: d.cutting.openSince()}
+	s := Status{Floor: d.state.Floor, Version: d.state.latest().Version, InFlight: len(d.flights), Paused: d.resumed != nil, Gap: d.state.Gap, Oldest: d.cutting.openSince()}
 	for _, f := range d.flights {
 		if s.Oldest.IsZero() || f.Time.Before(s.Oldest) {
 			s.Oldest = f.Time

@@ -48,6 +48,7 @@ type world struct {
 	plans   []plan
 	version int // in force at the start; 0 for the last plan
 	buckets []bucketState
+	errors  bucketState // of all error outputs
 	held    destination.Destination // in place of buckets; nil for them
 	denied  string                  // part of names that are refused; "" for none
 	objects map[string][]byte
@@ -287,7 +288,11 @@ func (b *bucket) put(given *batch.Batch, body []byte) error {
 	if w.danger() {
 		return errDead
 	}
-	switch w.buckets[b.number] {
+	state := w.buckets[b.number]
+	if given.Failure != "" {
+		state = max(state, w.errors)
+	}
+	switch state {
 	case bucketDenied:
 		return &verdict.SetUp{Code: "Denied", Err: errors.New("denied")}
 	case bucketAbsent:
@@ -367,6 +372,7 @@ type settings struct {
 	logs     segment.Options
 	span     *deliver.Range // nil for all that comes
 	paused   bool
+	slots    deliver.Slots // in place of encoders; nil for so many of its own
 }
 
 // start begins a life. It returns an error if the process dies, or something fails, before the delivery runs.
@@ -389,11 +395,14 @@ func (w *world) start(t *testing.T, s settings) (*life, error) {
 	w.mu.Lock()
 	w.ends = l.Ends
 	w.mu.Unlock()
+	if s.slots == nil {
+		s.slots = make(deliver.Slots, s.encoders)
+	}
 	p := &life{world: w, disk: logs.FS.(*disktest.FS), engine: engine, log: l, recent: block.NewRecent(2000), ended: make(chan error, 1)}
 	p.Delivery, err = deliver.New(t.Context(), deliver.Settings{
 		Log: busyLog{l, s.intrude, s.slow}, Cursor: w, Open: w.open, Version: version,
 		Range: s.span, Paused: s.paused,
-		InFlight: s.inFlight, Encoders: make(deliver.Slots, s.encoders), Spools: s.spools,
+		InFlight: s.inFlight, Encoders: s.slots, Spools: s.spools,
 		Retry:    deliver.Retry{First: 100 * time.Millisecond, Max: 10 * time.Second, Timeout: 30 * time.Second},
 		Recent:   func(number uint64) (*block.Block, bool) { return p.recent.Get(block.Log{}, number) },
 		Released: func(before uint64) { l.Release(before); p.recent.Forget(block.Log{}, before) }, Observer: w, Logger: slog.New(slog.DiscardHandler),
