@@ -48,7 +48,7 @@ type world struct {
 	plans   []plan
 	version int // in force at the start; 0 for the last plan
 	buckets []bucketState
-	errors  bucketState // of all error outputs
+	errors  bucketState             // of all error outputs
 	held    destination.Destination // in place of buckets; nil for them
 	denied  string                  // part of names that are refused; "" for none
 	objects map[string][]byte
