@@ -196,9 +196,9 @@ func (p *replayCommand) print(r api.Replay) error {
 	if p.json {
 		return json.NewEncoder(p.out).Encode(r)
 	}
-	fmt.Fprintf(p.out, "%s %s: %d events to %s\n", r.ID, r.Status, r.Events, r.Destination)
+	fmt.Fprintf(p.out, "%s %s: a range of %d events, for %s\n", r.ID, r.Status, r.Events, r.Destination)
 	if r.Gap {
-		return fmt.Errorf("%s is not whole: a limit of the log's size has dropped some of its events before they were delivered", r.ID)
+		return fmt.Errorf("%s is not whole: the log did not have all of the range, which was dropped meanwhile or is damaged", r.ID)
 	}
 	return nil
 }

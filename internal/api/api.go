@@ -249,7 +249,9 @@ func (d *Door) failureOf(err error) *failure {
 	case errors.Is(err, control.ErrPausedByDocument):
 		return &failure{http.StatusConflict, "paused_by_document", err.Error() + ": put the document with paused: false"}
 	case errors.As(err, &gone):
-		return &failure{http.StatusGone, "history_gone", err.Error() + "; begin there, or with oldest"}
+		return &failure{http.StatusGone, "history_gone", err.Error() + "; begin then, or with oldest"}
+	case errors.Is(err, control.ErrOtherStream):
+		return &failure{http.StatusBadRequest, "bad_parameter", err.Error() + ": give the RecordId of one of this stream"}
 	case errors.Is(err, control.ErrNoReplay):
 		return &failure{http.StatusNotFound, "replay_not_found", err.Error() + "; those that have ended long ago are forgotten"}
 	case errors.Is(err, control.ErrReplayEnded):

@@ -42,7 +42,7 @@ type Replay struct {
 	Events      int64               `json:"events"`   // in the range
 	Bytes       int64               `json:"bytes"`
 	Rate        float64             `json:"rate,omitempty"`
-	Gap         bool                `json:"gap,omitempty"` // a limit of the log's size may have dropped some of the range before it was delivered
+	Gap         bool                `json:"gap,omitempty"` // the log did not have all of the range: it was dropped meanwhile, or is damaged
 	By          string              `json:"by,omitempty"`
 	Reason      string              `json:"reason,omitempty"`
 	Created     time.Time           `json:"created"`
@@ -109,11 +109,17 @@ func (d *Door) startReplay(w http.ResponseWriter, r *http.Request) {
 	d.write(w, http.StatusCreated, shownReplay(control.Replay{Replay: began, Position: began.From}))
 }
 
+// Bounds of a rate.
+const (
+	rateMin = 0.01
+	rateMax = 1e9
+)
+
 // replayOf reads a request.
 func (d *Door) replayOf(key stream.Key, asked replayRequest) (q control.ReplayRequest, err error) {
 	q = control.ReplayRequest{Rate: asked.Rate, By: asked.By, Reason: asked.Reason}
-	if asked.Rate < 0 || math.IsInf(asked.Rate, 0) {
-		return q, badParameter("rate", fmt.Sprint(asked.Rate), "a number of events a second, more than 0")
+	if asked.Rate != 0 && !(asked.Rate >= rateMin && asked.Rate <= rateMax) {
+		return q, badParameter("rate", fmt.Sprint(asked.Rate), fmt.Sprintf("events a second, from %v to %v", rateMin, rateMax))
 	}
 	if q.From, err = bound("from", asked.From, "oldest"); err != nil {
 		return q, err
@@ -177,7 +183,7 @@ func bound(name, text, end string) (b control.Bound, err error) {
 		}
 	}
 	if id, err := record.ParseID(text); err == nil {
-		return control.Bound{Position: id.Position}, nil
+		return control.Bound{Stream: id.Stream, Position: id.Position}, nil
 	}
 	return b, badParameter(name, text, "a time such as 2026-02-03T04:05:06Z, a position such as 12:0, a RecordId, or "+end)
 }

@@ -118,7 +118,7 @@ func TestReplaysAreAskedForInEveryForm(t *testing.T) {
 	f(replays, `{"destination":{"type":"s3"}}`, 400, "destinations[0].s3", "")
 	f(replays, `{"destination":"s3","from":"yesterday"}`, 400, `from is \"yesterday\": want a time`, "")
 	f(replays, `{"destination":"s3","until":"0:1"}`, 400, `until is \"0:1\"`, "")
-	f(replays, `{"destination":"s3","rate":-1}`, 400, "rate", "")
+	f(replays, `{"destination":"s3","rate":0.001}`, 400, "rate", "")
 	f(replays, `{"destination":"s3","speed":1}`, 400, `unknown field`, "")
 	f(replays+"?dry_run=perhaps", `{"destination":"s3"}`, 400, "dry_run", "")
 	f("/v1/streams/none/replays", `{"destination":"s3"}`, 404, "stream_not_found", "")
@@ -131,7 +131,7 @@ func TestReplaysSayWhatWentWrong(t *testing.T) {
 			"start s3  end to end rate 0 by a request without authentication: ")
 	}
 	f(fmt.Errorf("%w as x", control.ErrNoDelivery), 404, "destination_not_found")
-	f(&control.HistoryGone{Oldest: time.Now()}, 410, "history_gone")
+	f(&control.HistoryGone{Since: time.Now()}, 410, "history_gone")
 	f(control.ErrReplays, 409, "too_many_replays")
 	f(stream.ErrNotActive, 409, "stream_not_active")
 	askDeliveries(t, &deliveries{err: control.ErrReplayEnded}, nil, "DELETE", "/v1/streams/b/replays/r", "", 409, "replay_ended", "cancel b r")

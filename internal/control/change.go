@@ -83,6 +83,9 @@ func (c *Control) Update(ctx context.Context, key stream.Key, change func(*strea
 	}
 	r.change.Lock()
 	defer r.change.Unlock()
+	if r.removed {
+		return stream.Stream{}, stream.ErrNotFound
+	}
 	before := r.declared.Load()
 	s := before.Clone()
 	if err := change(&s); err != nil {
@@ -225,6 +228,9 @@ func (r *running) remove(ctx context.Context) error {
 	}
 	for _, d := range r.delivering() {
 		d.stop()
+		if r.declared.Load().Discard {
+			d.abort()
+		}
 		<-d.ended
 	}
 	for _, replay := range r.replaying() {
@@ -236,7 +242,7 @@ func (r *running) remove(ctx context.Context) error {
 	if err := r.c.Engine.Remove(ctx, logName(s)); err != nil {
 		return err
 	}
-	if err := r.c.Store.RemoveStream(*s); err != nil {
+	if err := r.removeDeclared(*s); err != nil {
 		return err
 	}
 	os.Remove(r.idsFile()) // there may be none
@@ -246,6 +252,17 @@ func (r *running) remove(ctx context.Context) error {
 	r.c.mu.Unlock()
 	r.c.Metrics.ForgetStream(r.key.Account, r.key.Region, r.key.Name)
 	r.logger.Info("The stream is deleted.")
+	return nil
+}
+
+// removeDeclared takes the stream out of the catalogue, for good.
+func (r *running) removeDeclared(s stream.Stream) error {
+	r.change.Lock()
+	defer r.change.Unlock()
+	if err := r.c.Store.RemoveStream(s); err != nil {
+		return err
+	}
+	r.removed = true
 	return nil
 }
 

@@ -23,16 +23,15 @@ func (r *running) dropOthers(spec stream.Spec) error {
 		if declared[d.id] {
 			continue
 		}
-		status := d.Status()
 		d.stop()
 		d.abort()
 		<-d.ended
+		r.dropped(d, d.Status().Floor)
 		r.mu.Lock()
 		delete(r.deliveries, d.id)
 		delete(r.needed, d.id)
 		r.releaseLocked()
 		r.mu.Unlock()
-		r.dropped(d, status.Floor)
 		if _, paused := r.declared.Load().Pauses[d.id]; paused {
 			if err := r.saveLocked(func(s *stream.Stream) { delete(s.Pauses, d.id) }); err != nil {
 				return err
@@ -42,11 +41,14 @@ func (r *running) dropOthers(spec stream.Spec) error {
 	return r.keepCursors()
 }
 
-// dropped counts what a delivery leaves undelivered that is declared no more.
+// dropped has somebody count what a delivery leaves undelivered that is declared no more. The log holds it until then.
 func (r *running) dropped(d *delivery, floor record.Position) {
 	_, next := r.log.Ends()
 	left := ReplayRange{From: floor, Until: record.Position{Block: next}}
+	hold := "dropped by " + d.id
+	r.hold(hold, floor.Block)
 	r.c.tasks.Go("count what is dropped", func(ctx context.Context) error {
+		defer r.letGo(hold)
 		if err := r.count(ctx, &left, nil); err != nil && ctx.Err() == nil {
 			r.logger.Error("Counting what a delivery leaves undelivered failed.", "delivery", d.id, "error", err)
 		}

@@ -227,6 +227,13 @@ func (p openPlace) Deliver(ctx context.Context, b *batch.Batch) error {
 	return nil
 }
 
+// hang has nothing answer, or everything.
+func (p *places) hang(hanging bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hanging = hanging
+}
+
 // set breaks or repairs a place.
 func (p *places) set(name string, broken bool) {
 	p.mu.Lock()

@@ -12,6 +12,7 @@ import (
 	"firehose/internal/deliver"
 	"firehose/internal/erroroutput"
 	"firehose/internal/metric"
+	"firehose/internal/stream"
 	"firehose/internal/verdict"
 )
 
@@ -202,6 +203,21 @@ func (c *Control) Problems() []Problem {
 		if r.problem != nil {
 			p.Cause = r.problem.Error()
 			problems = append(problems, p)
+		}
+		for id, err := range r.waiting {
+			p := p
+			p.Delivery, p.Cause = id, err.Error()
+			problems = append(problems, p)
+		}
+		if status := r.declared.Load().Status; status == stream.Deleting {
+			for _, d := range r.deliveries {
+				if d.Status().Paused {
+					p := p
+					p.Delivery, p.Target = d.id, d.target()
+					p.Cause, p.Fix = "the deletion of the stream waits for a destination that is paused", "Resume the destination, or delete the stream with force."
+					problems = append(problems, p)
+				}
+			}
 		}
 		for _, d := range slices.Concat(slices.Collect(maps.Values(r.deliveries)), slices.Collect(maps.Values(r.replays))) {
 			status := d.Status()

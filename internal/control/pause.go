@@ -3,6 +3,7 @@ package control
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"firehose/internal/stream"
@@ -16,8 +17,9 @@ const pausedByDocument = "document"
 
 // pausedNow says whether a delivery is to send nothing: its declaration says so, or somebody paused it.
 func (r *running) pausedNow(declared stream.Delivery) bool {
-	_, paused := r.declared.Load().Pauses[declared.ID]
-	return paused || declared.Paused
+	s := r.declared.Load()
+	_, paused := s.Pauses[declared.ID]
+	return paused || declared.Paused && !slices.Contains(s.Resumed, declared.ID)
 }
 
 // Pause has a delivery of a stream send nothing until it is resumed, also over restarts. The log keeps what comes. Pausing
@@ -42,18 +44,29 @@ func (c *Control) Pause(key stream.Key, id, by, reason string) error {
 	})
 }
 
-// Resume ends a pause. Errors: those of Pause, and ErrPausedByDocument.
+// Resume ends a pause. What the document pauses goes on only where the stream is being deleted, since nobody can change its
+// document then. Errors: those of Pause, and ErrPausedByDocument.
 func (c *Control) Resume(key stream.Key, id, by string) error {
 	return c.repause(key, id, func(r *running, d *delivery) error {
-		err := r.saveLocked(func(s *stream.Stream) { delete(s.Pauses, id) })
-		if err != nil {
-			return err
-		}
-		if d.declared.Load().Paused {
+		declared := d.declared.Load().Paused
+		if declared && r.declared.Load().Status != stream.Deleting {
 			return ErrPausedByDocument
 		}
+		if err := d.Resume(); err != nil {
+			return err
+		}
+		err := r.saveLocked(func(s *stream.Stream) {
+			delete(s.Pauses, id)
+			if declared {
+				s.Resumed = append(s.Resumed, id)
+			}
+		})
+		if err != nil {
+			d.Pause()
+			return err
+		}
 		r.logger.Info("A delivery goes on.", "delivery", id, "by", by)
-		return d.Resume()
+		return nil
 	})
 }
 

@@ -1,7 +1,6 @@
 package control
 
 import (
-	"bytes"
 	"errors"
 	"log/slog"
 	"strings"
@@ -54,8 +53,11 @@ func TestSomebodyPausesADelivery(t *testing.T) {
 			t.Errorf("a pause is no problem: %+v", p)
 		}
 		n.check(n.update("a", document{"main": "y"})) // what is kept goes there
+		n.places.hang(true)
 		n.check(n.Resume(keyOf("a"), "main", "key ops"))
+		synctest.Wait()
 		n.wantState("a", "main", StateCatchingUp)
+		n.places.hang(false)
 		n.flush("a")
 		n.want("y/a/main/v2/1:0=one", "y/a/main/v2/2:0=two")
 		n.wantState("a", "main", StateActive)
@@ -128,13 +130,14 @@ func TestAFailingDeliveryIsDegraded(t *testing.T) {
 func TestADestinationThatHoldsRecordsForLongIsWarnedOf(t *testing.T) {
 	newNode(t, func(n *node) {
 		n.close()
-		var said bytes.Buffer // the handler's lock guards it, and nothing writes while it is read
-		n.settings.Retention, n.settings.Logger = 10*time.Hour, slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		said := make(lines, 1000)
+		n.settings.Retention, n.settings.Logger = 10*time.Hour, slog.New(slog.NewTextHandler(said, &slog.HandlerOptions{Level: slog.LevelWarn}))
 		n.open()
-		warnings := func() (parts string) {
+		parts := ""
+		warnings := func() string {
 			synctest.Wait()
-			for line := range strings.Lines(said.String()) {
-				if _, part, found := strings.Cut(line, " part="); found {
+			for len(said) > 0 {
+				if _, part, found := strings.Cut(<-said, " part="); found {
 					parts += part[:3] + " "
 				}
 			}
@@ -160,5 +163,111 @@ func TestADestinationThatHoldsRecordsForLongIsWarnedOf(t *testing.T) {
 		n.places.set("x", false)
 		n.flush("a")
 		n.want("x/a/main/v1/1:0=one") // nothing is dropped for its age
+	})
+}
+
+// lines takes what a logger says.
+type lines chan string
+
+func (l lines) Write(text []byte) (int, error) {
+	select {
+	case l <- string(text):
+	default: // more than a test looks at
+	}
+	return len(text), nil
+}
+
+func TestADeletionThatADocumentsPauseHoldsUpIsAProblemAndGoesOn(t *testing.T) {
+	newNode(t, func(n *node) {
+		s := declare("a", "x")
+		s.Documents[1] = document{"main": pausedPrefix + "x"}.raw()
+		n.create(s)
+		n.check(n.Pause(keyOf("a"), "main", "ops", "hold it"))
+		if err := n.Resume(keyOf("a"), "main", "ops"); !errors.Is(err, ErrPausedByDocument) || n.standing("a", "main").Pause.By != "ops" {
+			t.Errorf("%v; paused by %+v", err, n.standing("a", "main").Pause)
+		}
+		n.put("a", "one")
+		n.check(n.Delete(n.Context(), keyOf("a"), false))
+		n.pass(24 * time.Hour)
+		n.await("a", stream.Deleting)
+		if p := n.Problems(); len(p) != 1 || p[0].Delivery != "main" || p[0].Fix == "" {
+			t.Errorf("problems %+v", p)
+		}
+		n.places.set("x", true)
+		n.check(n.Resume(keyOf("a"), "main", "ops"))
+		n.restart() // the resumption outlives it
+		n.places.set("x", false)
+		n.await("a", "")
+		n.want("x/a/main/v1/1:0=one")
+	})
+}
+
+// Somebody who found a stream before it was removed changes nothing after.
+func TestALateResumptionBringsNoStreamBack(t *testing.T) {
+	newNode(t, func(n *node) {
+		n.create(declare("a", "x"))
+		n.check(n.Pause(keyOf("a"), "main", "ops", ""))
+		r, err := n.Control.get(keyOf("a"))
+		n.check(err)
+		n.check(n.Delete(n.Context(), keyOf("a"), true))
+		n.await("a", "")
+		n.create(declare("a", "y"))
+		if err := r.save(func(s *stream.Stream) { s.Pauses = nil }); !errors.Is(err, stream.ErrNotFound) {
+			t.Errorf("the stream that is gone was saved: %v", err)
+		}
+		n.put("a", "one")
+		n.restart()
+		n.await("a", stream.Active)
+		n.flush("a")
+		n.want("y/a/main/v1/1:0=one")
+	})
+}
+
+func TestAPauseEndsAFlush(t *testing.T) {
+	newNode(t, func(n *node) {
+		n.create(declare("a", "x"))
+		n.places.set("x", true)
+		n.put("a", "one")
+		done := make(chan error, 1)
+		go func() { done <- n.Flush(n.Context(), keyOf("a")) }() // waited for below
+		n.pass(time.Minute)
+		n.check(n.Pause(keyOf("a"), "main", "ops", ""))
+		n.check(<-done)
+		n.want()
+	})
+}
+
+func TestWhatARemovedDestinationLeavesIsCounted(t *testing.T) {
+	newNode(t, func(n *node) {
+		n.close()
+		said := make(lines, 1000)
+		n.settings.Logger = slog.New(slog.NewTextHandler(said, nil))
+		n.open()
+		s := declare("a", "x")
+		s.Documents[1] = document{"main": "x", "other": "y"}.raw()
+		n.create(s)
+		dropped := func(want string) {
+			t.Helper()
+			synctest.Wait()
+			got := ""
+			for len(said) > 0 {
+				if line := <-said; strings.Contains(line, "it never will") {
+					got += line[strings.Index(line, "records="):]
+				}
+			}
+			if got != want {
+				t.Errorf("it says %q, want %q", got, want)
+			}
+		}
+		n.put("a", "one two")
+		n.pass(61 * time.Second)
+		n.check(n.update("a", document{"main": "x"}))
+		dropped("records=0\n")
+		n.check(n.update("a", document{"main": "x", "other": "y"}))
+		n.places.set("y", true)
+		n.put("a", "three four five")
+		n.pass(61 * time.Second)
+		n.check(n.update("a", document{"main": "x"}))
+		dropped("records=3\n")
 	})
 }

@@ -4,16 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strings"
 	"time"
 
-	"firehose/internal/block"
 	"firehose/internal/deliver"
-	"firehose/internal/filter"
-	"firehose/internal/log"
 	"firehose/internal/record"
 	"firehose/internal/stream"
 )
@@ -23,21 +19,9 @@ var (
 	ErrNoDelivery  = errors.New("the document declares no such destination")
 	ErrNoReplay    = errors.New("the stream has no such replay")
 	ErrReplayEnded = errors.New("the replay has ended")
+	ErrOtherStream = errors.New("the record is of another stream")
 	ErrReplays     = fmt.Errorf("%d replays of the stream are running, which is the most", replaysMax)
 )
-
-// HistoryGone says that a replay was to begin before what is kept.
-type HistoryGone struct{ Oldest time.Time }
-
-func (e *HistoryGone) Error() string {
-	return fmt.Sprintf("the history begins at %s: what was put before is dropped", e.Oldest.Format(time.RFC3339Nano))
-}
-
-// Bound is a place in a stream's log.
-type Bound struct {
-	Position record.Position // counts if it is not zero
-	Time     time.Time       // else what was put at this time or later comes behind the bound; zero for the log's end on that side
-}
 
 // ReplayRequest says what is delivered once more, and where to.
 type ReplayRequest struct {
@@ -49,19 +33,6 @@ type ReplayRequest struct {
 	Rate     float64 // records a second; 0 for no limit
 	By       string
 	Reason   string
-}
-
-// ReplayRange is what a replay is about.
-type ReplayRange struct {
-	From    record.Position `json:"from"`
-	Until   record.Position `json:"until"` // the first that is not in it
-	First   time.Time       `json:"first_time,omitzero"`
-	Last    time.Time       `json:"last_time,omitzero"` // log time of the last block
-	Records int64           `json:"records"`
-	Bytes   int64           `json:"bytes"`
-
-	// Passing counts the records that pass the destination's filter; nil without a filter, or where nobody asked.
-	Passing *int64 `json:"passing,omitempty"`
 }
 
 // Replay is a replay as it stands.
@@ -95,7 +66,8 @@ func (c *Control) PlanReplay(ctx context.Context, key stream.Key, q ReplayReques
 	if err != nil {
 		return ReplayRange{}, err
 	}
-	return found, r.count(ctx, &found, passes)
+	err = r.count(ctx, &found, passes)
+	return found, err
 }
 
 // StartReplay begins a replay. It goes on over restarts until it is done or cancelled. Errors are those of PlanReplay, and
@@ -109,6 +81,13 @@ func (c *Control) StartReplay(ctx context.Context, key stream.Key, q ReplayReque
 	if err != nil {
 		return stream.Replay{}, err
 	}
+	r.hold(made.ID, 0) // nothing may go while it is looked for and counted
+	kept := false
+	defer func() {
+		if !kept {
+			r.letGo(made.ID)
+		}
+	}()
 	found, err := r.rangeOf(q.From, q.Until)
 	if err != nil {
 		return stream.Replay{}, err
@@ -129,6 +108,8 @@ func (c *Control) StartReplay(ctx context.Context, key stream.Key, q ReplayReque
 	if err := r.saveLocked(func(s *stream.Stream) { s.Replays = append(s.Replays, made) }); err != nil {
 		return stream.Replay{}, err
 	}
+	kept = true
+	r.hold(made.ID, made.From.Block)
 	if err := r.startReplay(ctx, made); err != nil {
 		return stream.Replay{}, errors.Join(err, r.forgetReplay(made.ID))
 	}
@@ -144,16 +125,16 @@ func (c *Control) Replays(key stream.Key) ([]Replay, error) {
 	}
 	list := []Replay{}
 	for _, known := range r.declared.Load().Replays {
-		replay := Replay{Replay: known, Position: known.From}
-		if known.Status == stream.ReplayDone {
-			replay.Position = known.Until
-		}
+		replay := Replay{Replay: known, Position: known.Position}
 		r.mu.Lock()
-		d := r.replays[known.ID]
+		d, waiting := r.replays[known.ID], r.waiting[known.ID]
 		r.mu.Unlock()
-		if d != nil {
+		switch {
+		case d != nil:
 			status := d.Status()
-			replay.Position, replay.Problem = status.Floor, status.Problem
+			replay.Position, replay.Problem, replay.Gap = status.Floor, status.Problem, status.Gap
+		case waiting != nil:
+			replay.Problem = &deliver.Problem{Err: waiting}
 		}
 		list = append(list, replay)
 	}
@@ -214,78 +195,37 @@ func (r *running) replayedDelivery(replay stream.Replay) (stream.Delivery, error
 	return stream.Delivery{}, fmt.Errorf("%w as %q; it has %s", ErrNoDelivery, replay.Delivery, strings.Join(known, ", "))
 }
 
-// rangeOf finds the positions of two bounds.
-func (r *running) rangeOf(from, until Bound) (ReplayRange, error) {
-	first, next := r.log.Ends()
-	end := record.Position{Block: next}
-	oldest, found, err := r.oldest()
-	if err != nil {
-		return ReplayRange{}, err
-	}
-	begin := record.Position{Block: first}
-	switch {
-	case from.Position != (record.Position{}):
-		begin = from.Position
-	case !from.Time.IsZero():
-		if begin.Block, err = log.Seek(r.log, from.Time); err != nil {
-			return ReplayRange{}, err
-		}
-	}
-	if gone := first > 1 && found; gone && (begin.Block < first || !from.Time.IsZero() && from.Time.Before(oldest)) {
-		return ReplayRange{}, &HistoryGone{Oldest: oldest}
-	}
-	switch {
-	case until.Position != (record.Position{}):
-		end = earlier(end, until.Position)
-	case !until.Time.IsZero():
-		if end.Block, err = log.Seek(r.log, until.Time); err != nil {
-			return ReplayRange{}, err
-		}
-	}
-	return ReplayRange{From: earlier(begin, end), Until: end}, nil
-}
-
-func earlier(p, q record.Position) record.Position {
-	if q.Before(p) {
-		return q
-	}
-	return p
-}
-
-// oldest returns the log time of what the log has first, if it has anything.
-func (r *running) oldest() (t time.Time, found bool, err error) {
-	reader := r.log.Read(0)
-	defer reader.Close()
-	entry, err := reader.Next()
-	if err == io.EOF {
-		return time.Time{}, false, nil
-	}
-	return entry.Time, err == nil, err
-}
-
-// startReplay starts the delivery of a replay. It may be called again after an error.
-func (r *running) startReplay(ctx context.Context, replay stream.Replay) error {
+// startReplay starts the delivery of a replay, if it does not run. The caller holds change, or bringing before the stream is
+// started.
+func (r *running) startReplay(ctx context.Context, replay stream.Replay) (err error) {
 	r.mu.Lock()
 	_, runs := r.replays[replay.ID]
-	if !runs && r.held[replay.ID] == 0 {
-		r.held[replay.ID] = replay.From.Block
-	}
-	r.holdLocked()
+	_, held := r.held[replay.ID]
 	r.mu.Unlock()
 	if runs {
 		return nil
 	}
+	if !held {
+		r.hold(replay.ID, replay.From.Block)
+	}
+	defer func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if delete(r.waiting, replay.ID); err != nil {
+			r.waiting[replay.ID] = err
+		}
+	}()
 	declared, err := r.replayedDelivery(replay)
 	if err != nil {
 		return err
 	}
 	d := newDelivery(declared)
 	settings := r.settings(d)
-	settings.Open = func(int) (deliver.Plan, error) { return r.c.plan(r.declared.Load(), declared, replay.ID) }
+	settings.Open = func(int) (deliver.Plan, error) { return r.replayPlan(declared, replay) }
 	settings.Version = 1
 	settings.Range = &deliver.Range{From: replay.From, Until: replay.Until, Rate: replay.Rate}
 	settings.Recent = nil
-	settings.Released = func(before uint64) { r.replayedUntil(replay.ID, before) }
+	settings.Released = func(before uint64) { r.hold(replay.ID, before) }
 	if d.Delivery, err = deliver.New(ctx, settings); err != nil {
 		return err
 	}
@@ -297,45 +237,39 @@ func (r *running) startReplay(ctx context.Context, replay stream.Replay) error {
 		if err := d.Complete(running); err != nil {
 			return nil // it goes on after the next start, or was cancelled
 		}
-		if err := r.endReplay(replay.ID, stream.ReplayDone); err != nil && !errors.Is(err, ErrReplayEnded) {
-			r.logger.Error("A replay is done, and goes on after the next start, since that could not be noted.", "replay", replay.ID, "error", err)
+		for try := 1; running.Err() == nil; try++ {
+			err := r.endReplay(replay.ID, stream.ReplayDone)
+			if err == nil || errors.Is(err, ErrReplayEnded) || errors.Is(err, stream.ErrNotFound) {
+				break
+			}
+			r.logger.Error("A replay is done, and that could not be noted; trying again.", "replay", replay.ID, "error", err)
+			wait(running, r.c.Retry.Pause(try, err))
 		}
 		return nil
 	})
 	return nil
 }
 
-// replayedUntil notes the first block that a replay still needs, and whether the log dropped some that it needed until now.
-// It is called by the delivery, which nobody may wait for while this waits for them.
-func (r *running) replayedUntil(id string, before uint64) {
-	first, _ := r.log.Ends()
-	r.mu.Lock()
-	held, known := r.held[id]
-	gap := known && held < min(first, before)
-	if known {
-		r.held[id] = before
-		r.holdLocked()
+// rateBatch is how long a batch lasts at most at a replay's rate.
+const rateBatch = 10 * time.Second
+
+// replayPlan opens what a replay delivers to. With a rate its batches are so small that they keep it.
+func (r *running) replayPlan(declared stream.Delivery, replay stream.Replay) (deliver.Plan, error) {
+	if most := replay.Rate * rateBatch.Seconds(); replay.Rate > 0 && (declared.Buffer.Count == 0 || float64(declared.Buffer.Count) > most) {
+		declared.Buffer.Count = int(min(max(most, 1), math.MaxInt32))
 	}
-	r.mu.Unlock()
-	if !gap {
-		return
-	}
-	r.logger.Warn("A limit of the log's size has dropped history before it was replayed.", "replay", id, "needed", held, "first", first)
-	r.c.tasks.Go("note a gap", func(context.Context) error {
-		return r.save(func(s *stream.Stream) {
-			for i := range s.Replays {
-				s.Replays[i].Gap = s.Replays[i].Gap || s.Replays[i].ID == id
-			}
-		})
-	})
+	return r.c.plan(r.declared.Load(), declared, replay.ID)
 }
 
-// startReplays starts the replays that an earlier life has begun. One that cannot start is in the log, and holds up nothing
-// else. The caller holds bringing.
+// startReplays starts the replays that have not ended and do not run. One that cannot start holds up nothing else: it is tried
+// again. Those of a stream that is being deleted are over. The caller is as that of startReplay.
 func (r *running) startReplays(ctx context.Context) {
+	if r.declared.Load().Status == stream.Deleting {
+		return
+	}
 	for _, replay := range r.replaying() {
 		if err := r.startReplay(ctx, replay); err != nil {
-			r.logger.Error("A replay cannot go on before the next start.", "replay", replay.ID, "error", err)
+			r.logger.Error("A replay cannot run; trying again.", "replay", replay.ID, "error", err)
 		}
 	}
 }
@@ -352,11 +286,18 @@ func (r *running) endReplay(id string, status stream.ReplayStatus) error {
 	if !slices.ContainsFunc(r.replaying(), func(replay stream.Replay) bool { return replay.ID == id }) {
 		return ErrReplayEnded
 	}
+	r.mu.Lock()
+	d := r.replays[id]
+	r.mu.Unlock()
 	err := r.saveLocked(func(s *stream.Stream) {
 		ended := 0
 		for i := range s.Replays {
 			if replay := &s.Replays[i]; replay.ID == id {
 				replay.Status, replay.Ended, replay.Document = status, time.Now().UTC(), nil
+				if d != nil {
+					at := d.Status()
+					replay.Position, replay.Gap = at.Floor, at.Gap
+				}
 			}
 			if s.Replays[i].Status != stream.ReplayRunning {
 				ended++
@@ -392,98 +333,39 @@ func (r *running) stopReplay(id string) {
 	r.mu.Lock()
 	d := r.replays[id]
 	delete(r.replays, id)
+	delete(r.waiting, id)
 	r.mu.Unlock()
 	if d != nil {
 		d.stop()
 		d.abort()
 		<-d.ended
 	}
-	r.mu.Lock()
-	delete(r.held, id)
-	r.holdLocked()
-	r.mu.Unlock()
+	r.letGo(id)
 }
 
-// holdLocked has the log keep the history that replays need.
+// hold has the log keep the history from a block on for somebody.
+func (r *running) hold(by string, from uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.held[by] = from
+	r.holdLocked()
+}
+
+// letGo ends what somebody holds.
+func (r *running) letGo(by string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.held, by)
+	r.holdLocked()
+}
+
 func (r *running) holdLocked() {
+	if r.log == nil {
+		return // it is removed without having been opened
+	}
 	from := uint64(math.MaxUint64)
 	for _, held := range r.held {
 		from = min(from, held)
 	}
 	r.log.Hold(from)
-}
-
-// judge returns what says whether a record passes a delivery's filter, or nil if it has none.
-func judge(d stream.Delivery) (func(record []byte) bool, error) {
-	if d.Process.Events == nil || d.Process.Events.Filter == nil {
-		return nil, nil
-	}
-	compiled, err := filter.Compile(*d.Process.Events.Filter)
-	if err != nil {
-		return nil, err
-	}
-	return func(record []byte) bool {
-		passes, err := compiled.Match(record)
-		return err == nil && passes
-	}, nil
-}
-
-// count fills in how many records are in a range, and how many of them pass.
-func (r *running) count(ctx context.Context, found *ReplayRange, passes func(record []byte) bool) error {
-	if passes != nil {
-		found.Passing = new(int64)
-	}
-	reader := r.log.Read(found.From.Block)
-	defer reader.Close()
-	var b block.Block
-	for ctx.Err() == nil {
-		entry, err := reader.Next()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("count the records of a range: %w", err)
-		}
-		from, until := record.Position{Block: entry.Number}, record.Position{Block: entry.Number + 1}
-		if found.From.Block == entry.Number {
-			from = found.From
-		}
-		if found.Until.Before(until) {
-			until = found.Until
-		}
-		if !from.Before(until) {
-			return nil
-		}
-		if found.First.IsZero() {
-			found.First = entry.Time
-		}
-		found.Last = entry.Time
-		records, size, _, err := block.Describe(entry.Body)
-		if err != nil {
-			continue // it is damaged: nobody gets its records
-		}
-		if whole := from.Index == 0 && until.Index == 0; whole && passes == nil {
-			found.Records += int64(records)
-			found.Bytes += int64(size)
-			continue
-		}
-		if err := b.Unpack(entry.Body, r.keys.get); errors.Is(err, block.ErrCorrupt) {
-			continue
-		} else if err != nil {
-			return fmt.Errorf("count the records of a range: %w", err)
-		}
-		last := b.Count()
-		if until.Index > 0 && until.Block == entry.Number {
-			last = min(last, int(until.Index))
-		}
-		for i := int(from.Index); i < last; i++ {
-			data := b.Record(i)
-			found.Records++
-			found.Bytes += int64(len(data))
-			if passes != nil && passes(data) {
-				*found.Passing++
-			}
-		}
-	}
-	return ctx.Err()
 }

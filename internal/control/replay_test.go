@@ -163,7 +163,7 @@ func TestACancelledReplayEnds(t *testing.T) {
 		n.check(n.CancelReplay(keyOf("a"), began.ID))
 		n.places.set("x", false)
 		n.pass(time.Minute)
-		if r := n.replayNamed("a", began.ID); r.Status != stream.ReplayCancelled || n.replayed("x", began.ID) != "" {
+		if r := n.replayNamed("a", began.ID); r.Status != stream.ReplayCancelled || r.Position != r.From || n.replayed("x", began.ID) != "" {
 			t.Errorf("it is %+v and has put %q", r, n.replayed("x", began.ID))
 		}
 		if err := n.CancelReplay(keyOf("a"), began.ID); !errors.Is(err, ErrReplayEnded) {
@@ -270,5 +270,114 @@ func TestAReplayTellsWhatALimitHasDroppedUnderIt(t *testing.T) {
 		if r := n.replay("a", ReplayRequest{Delivery: "main"}); r.Gap {
 			t.Errorf("it is %+v", r)
 		}
+	})
+}
+
+func TestACancelledReplaySaysHowFarItWas(t *testing.T) {
+	newKeepingNode(t, func(n *node) {
+		n.create(declare("a", "x"))
+		for range 10 {
+			n.put("a", "word")
+			n.pass(2 * time.Minute)
+		}
+		began, err := n.StartReplay(n.Context(), keyOf("a"), ReplayRequest{Delivery: "main", Rate: 0.1})
+		n.check(err)
+		n.pass(35 * time.Second)
+		n.check(n.CancelReplay(keyOf("a"), began.ID))
+		n.restart()
+		n.await("a", stream.Active)
+		if r := n.replayNamed("a", began.ID); r.Position.Block != 5 || n.replayed("x", began.ID) != "word word word word" {
+			t.Errorf("it is at %v and has put %q", r.Position, n.replayed("x", began.ID))
+		}
+	})
+}
+
+func TestARateHoldsWithinABatch(t *testing.T) {
+	newKeepingNode(t, func(n *node) {
+		n.create(declare("a", "x"))
+		n.put("a", strings.Repeat("word ", 1000))
+		n.flush("a")
+		began, err := n.StartReplay(n.Context(), keyOf("a"), ReplayRequest{Delivery: "main", Rate: 5})
+		n.check(err)
+		n.pass(101 * time.Second)
+		if got := strings.Count(n.replayed("x", began.ID), "word"); got < 450 || got > 600 {
+			t.Errorf("%d words in 100 seconds at 5 a second", got)
+		}
+		n.awaitReplay("a", began.ID)
+	})
+}
+
+func TestAReplayOfDroppedHistoryIsRefusedAndOfQuietTimesIsNot(t *testing.T) {
+	newKeepingNode(t, func(n *node) {
+		n.create(declare("a", "x"))
+		at := time.Now()
+		ids := n.put("a", "one two")
+		n.flush("a")
+		n.pass(5 * time.Hour)
+		f := func(from Bound, gone bool) {
+			t.Helper()
+			found, err := n.PlanReplay(n.Context(), keyOf("a"), ReplayRequest{Delivery: "main", From: from})
+			if errors.As(err, new(*HistoryGone)) != gone || !gone && err != nil {
+				t.Errorf("from %+v: %+v, %v", from, found, err)
+			}
+		}
+		f(Bound{Time: at}, true)
+		f(Bound{Position: ids[0].Position}, true)
+		f(Bound{}, false)
+		n.put("a", "three")
+		n.pass(10 * time.Minute)
+		f(Bound{Time: at}, true)
+		f(Bound{Position: ids[0].Position}, true)
+		f(Bound{Time: time.Now().Add(-20 * time.Minute)}, false) // nothing was put then
+		if _, err := n.PlanReplay(n.Context(), keyOf("a"), ReplayRequest{Delivery: "main", From: Bound{Stream: record.NewStreamID(), Position: ids[0].Position}}); !errors.Is(err, ErrOtherStream) {
+			t.Errorf("a record of another stream: %v", err)
+		}
+	})
+}
+
+func TestAReplayThatCannotRunSaysWhyAndIsTriedAgain(t *testing.T) {
+	newKeepingNode(t, func(n *node) {
+		n.create(declare("a", "x"))
+		n.put("a", "one")
+		n.flush("a")
+		n.places.set("x", true)
+		began, err := n.StartReplay(n.Context(), keyOf("a"), ReplayRequest{Delivery: "main"})
+		n.check(err)
+		language := func(name string) {
+			list, err := n.db.Streams()
+			n.check(err)
+			list[0].Replays[0].Language = name
+			n.check(n.db.SaveStream(list[0]))
+		}
+		n.between(func() { language("gone") })
+		n.await("a", stream.Active)
+		n.pass(time.Hour)
+		if p := n.Problems(); len(p) != 1 || p[0].Delivery != began.ID || n.replayNamed("a", began.ID).Problem == nil {
+			t.Errorf("problems %+v, %+v", p, n.replayNamed("a", began.ID))
+		}
+		n.settings.Compile["gone"] = n.settings.Compile["test"] // the map that control looks into
+		n.places.set("x", false)
+		if r := n.awaitReplay("a", began.ID); r.Status != stream.ReplayDone || n.replayed("x", r.ID) != "one" {
+			t.Errorf("it is %+v", r)
+		}
+	})
+}
+
+// A process that dies while a stream is removed by force, with a replay running, begins again with removing it.
+func TestARemovalBeginsAgainWithAReplayUnderWay(t *testing.T) {
+	newKeepingNode(t, func(n *node) {
+		n.create(declare("a", "x"))
+		n.put("a", "one")
+		n.flush("a")
+		n.places.set("x", true)
+		_, err := n.StartReplay(n.Context(), keyOf("a"), ReplayRequest{Delivery: "main"})
+		n.check(err)
+		n.between(func() {
+			list, err := n.db.Streams()
+			n.check(err)
+			list[0].Status, list[0].Discard = stream.Deleting, true
+			n.check(n.db.SaveStream(list[0]))
+		})
+		n.await("a", "")
 	})
 }

@@ -31,6 +31,7 @@ type running struct {
 	started  atomic.Bool                   // the fields below are set and puts may come
 	bringing task.Turn                     // held by whoever brings the stream to where its declaration says; taken before change
 	gone     bool                          // the deletion is done; guarded by bringing
+	removed  bool                          // the catalogue does not have it any more; guarded by change
 	change   task.Turn                     // held by whoever changes the declaration
 	puts     sync.RWMutex                  // held for reading by every put
 	redrive  sync.Mutex                    // held by whoever puts error outputs again
@@ -47,7 +48,8 @@ type running struct {
 	deliveries map[string]*delivery // by id
 	needed     map[string]uint64    // by id of a delivery: the first block that it needs; 0 while it is being started
 	replays    map[string]*delivery // that run, by id of the replay
-	held       map[string]uint64    // by id of a replay: the first block that it needs
+	held       map[string]uint64    // by id of a replay, or who else looks at history: the first block that is needed
+	waiting    map[string]error     // by id of a replay: why it does not run
 	draining   context.CancelFunc   // ends a drain, when the deletion need not wait for it any more
 }
 
@@ -74,7 +76,7 @@ func (d *delivery) target() string { return d.declared.Load().Destination.Target
 func newRunning(c *Control, s stream.Stream) *running {
 	r := &running{
 		c: c, key: s.Key, bringing: task.NewTurn(), change: task.NewTurn(), limiter: ingest.NewLimiter(c.Rates),
-		deliveries: map[string]*delivery{}, needed: map[string]uint64{}, replays: map[string]*delivery{}, held: map[string]uint64{},
+		deliveries: map[string]*delivery{}, needed: map[string]uint64{}, replays: map[string]*delivery{}, held: map[string]uint64{}, waiting: map[string]error{},
 	}
 	r.logger = c.Logger.With("stream", s.Name, "account", s.Account, "region", s.Region)
 	r.keys = keys{ring: c.Keyring, r: r}
@@ -213,6 +215,7 @@ func (r *running) startDelivery(ctx context.Context, spec stream.Delivery, versi
 	_, runs := r.deliveries[spec.ID]
 	if !runs {
 		r.needed[spec.ID] = 0 // the log keeps everything until it is known where the delivery begins
+		r.releaseLocked()
 	}
 	r.mu.Unlock()
 	if runs {
@@ -359,13 +362,23 @@ func (r *running) flush(ctx context.Context, paused bool) error {
 	flushing := slices.DeleteFunc(r.delivering(), func(d *delivery) bool { return d.Status().Paused && !paused })
 	errs := make(chan error, len(flushing))
 	for _, d := range flushing {
-		go func() { errs <- d.Flush(ctx) }() // waited for below
+		go func() { errs <- flushOne(ctx, d, paused) }() // waited for below
 	}
 	var all error
 	for range flushing {
 		all = errors.Join(all, <-errs)
 	}
 	return all
+}
+
+func flushOne(ctx context.Context, d *delivery, paused bool) error {
+	if paused {
+		return d.Drain(ctx)
+	}
+	if err := d.Flush(ctx); !errors.Is(err, deliver.ErrPaused) {
+		return err
+	}
+	return nil // paused meanwhile
 }
 
 // save changes the declaration in the catalogue. The caller is the only one who changes the stream.
@@ -376,6 +389,9 @@ func (r *running) save(change func(*stream.Stream)) error {
 }
 
 func (r *running) saveLocked(change func(*stream.Stream)) error {
+	if r.removed {
+		return stream.ErrNotFound
+	}
 	s := r.declared.Load().Clone()
 	change(&s)
 	if err := r.c.Store.SaveStream(s); err != nil {

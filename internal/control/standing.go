@@ -111,6 +111,7 @@ func (c *Control) watch(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
+		c.retryReplays(ctx)
 		before := warned
 		warned = map[*delivery]int{}
 		for _, r := range c.all() {
@@ -125,6 +126,20 @@ func (c *Control) watch(ctx context.Context) error {
 					r.warn(s, warnAt[level-1])
 				}
 			}
+		}
+	}
+}
+
+// retryReplays starts the replays that could not start.
+func (c *Control) retryReplays(ctx context.Context) {
+	for _, r := range c.all() {
+		r.mu.Lock()
+		waiting := len(r.waiting) > 0
+		r.mu.Unlock()
+		if waiting {
+			r.change.Lock()
+			r.startReplays(ctx)
+			r.change.Unlock()
 		}
 	}
 }

@@ -42,6 +42,10 @@ type Log interface {
 	// equal when nothing is kept.
 	Ends() (first, next uint64)
 
+	// KeptSince returns a time before which something was appended and dropped, or the zero time if nothing ever was: what was
+	// appended at that time or later is kept.
+	KeptSince() time.Time
+
 	// Arrived returns a channel that is closed once an entry numbered n or higher can be read, or the log is closed. It
 	// may also be closed too early: whoever waits must read to know.
 	Arrived(n uint64) <-chan struct{}

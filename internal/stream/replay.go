@@ -21,7 +21,8 @@ type Replay struct {
 	Records  int64           `json:"records"` // in the range when it began
 	Bytes    int64           `json:"bytes"`
 	Status   ReplayStatus    `json:"status"`
-	Gap      bool            `json:"gap,omitempty"` // a limit of the log's size may have dropped some of the range before it was delivered
+	Position record.Position `json:"position,omitzero"` // all before it is delivered; of a replay that has ended
+	Gap      bool            `json:"gap,omitempty"`     // the log did not have all of the range: it was dropped meanwhile, or is damaged
 	Created  time.Time       `json:"created"`
 	Ended    time.Time       `json:"ended,omitzero"`
 }

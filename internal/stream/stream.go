@@ -79,6 +79,7 @@ type Stream struct {
 	Encryption Encryption              `json:"encryption"`
 	Discard    bool                    `json:"discard,omitempty"` // its deletion does not wait for what is not delivered
 	Pauses     map[string]Pause        `json:"pauses,omitempty"`  // by id of a delivery
+	Resumed    []string                `json:"resumed,omitempty"` // ids of deliveries that the document pauses and that go on, for the deletion waits for them
 	Replays    []Replay                `json:"replays,omitempty"` // in the order in which they began; of those that have ended the latest
 	Applied    string                  `json:"applied,omitempty"` // digest of the configuration file's document that was applied last
 }
@@ -109,6 +110,7 @@ func (s Stream) Clone() Stream {
 	s.Documents = maps.Clone(s.Documents)
 	s.Tags = maps.Clone(s.Tags)
 	s.Pauses = maps.Clone(s.Pauses)
+	s.Resumed = slices.Clone(s.Resumed)
 	s.Replays = slices.Clone(s.Replays)
 	if s.Failure != nil {
 		failure := *s.Failure

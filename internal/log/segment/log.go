@@ -154,6 +154,18 @@ func (l *Log) Ends() (first, next uint64) {
 	return l.segments[0].base, l.next
 }
 
+// KeptSince implements log.Log: it is when the oldest segment was begun.
+func (l *Log) KeptSince() time.Time {
+	l.mu.Lock()
+	dropped := len(l.segments) > 0 && l.segments[0].base > 1
+	l.mu.Unlock()
+	if !dropped {
+		return time.Time{}
+	}
+	began, _ := l.began(0)
+	return toTime(began)
+}
+
 // Arrived implements log.Log. All who wait share one channel, which the next append closes.
 func (l *Log) Arrived(n uint64) <-chan struct{} {
 	l.mu.Lock()

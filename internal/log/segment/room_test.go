@@ -15,6 +15,7 @@ import (
 
 func TestRetentionDropsOnlyReleasedHistory(t *testing.T) {
 	r := newRig(t, Options{SegmentSizeMax: 200, Retention: time.Hour})
+	began := r.now
 	for i := range 9 { // three in a segment, ten minutes apart
 		r.append(fmt.Sprint(i + 1))
 		r.now = r.now.Add(10 * time.Minute)
@@ -24,8 +25,14 @@ func TestRetentionDropsOnlyReleasedHistory(t *testing.T) {
 	r.wantRead(all) // old, but not released
 	r.l.Release(6)
 	r.now = r.now.Add(time.Minute)
+	if !r.l.KeptSince().IsZero() {
+		t.Errorf("nothing is dropped, and all since %v is kept", r.l.KeptSince())
+	}
 	r.e.sweep()
 	r.wantRead("4=4 5=5 6=6 7=7 8=8 9=9 ")
+	if since, want := r.l.KeptSince(), began.Add(30*time.Minute); !since.Equal(want) {
+		t.Errorf("all since %v is kept, want %v", since, want)
+	}
 	r.now = r.now.Add(24 * time.Hour)
 	r.e.sweep()
 	r.wantRead("4=4 5=5 6=6 7=7 8=8 9=9 ") // 6 is not released
