@@ -51,6 +51,9 @@ func Put(ctx context.Context, streams Streams, key stream.Key, d *Document, o Op
 	if err := d.Check(); err != nil {
 		return Outcome{}, err
 	}
+	if err := d.begins(o.Now); err != nil {
+		return Outcome{}, err
+	}
 	current, err := streams.Get(key)
 	if errors.Is(err, stream.ErrNotFound) {
 		return create(ctx, streams, key, d, o)
@@ -75,6 +78,17 @@ func Put(ctx context.Context, streams Streams, key stream.Key, d *Document, o Op
 		err = nil
 	}
 	return Outcome{Stream: current, Changes: changes}, err
+}
+
+// begins checks that no destination begins later than now: it would wait for nothing, and begin at once.
+func (d *Document) begins(now time.Time) error {
+	var problems Problems
+	for i := range d.Destinations {
+		if to := &d.Destinations[i]; to.start().Time.After(now) {
+			problems.add(fmt.Sprintf("destinations[%d].start", i), to.Start, "is still to come; left out, it begins now")
+		}
+	}
+	return problems.err()
 }
 
 func create(ctx context.Context, streams Streams, key stream.Key, d *Document, o Options) (Outcome, error) {

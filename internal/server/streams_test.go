@@ -127,6 +127,13 @@ func TestDocumentsAreRefusedWithAllTheirProblems(t *testing.T) {
 	a.want(200, []string{`"version":1`}, "GET", "/v1/streams/clicks", "")
 }
 
+func TestADestinationThatBeginsLaterIsRefused(t *testing.T) {
+	a := asking{t, start(t, settings(t))}
+	later := strings.Replace(clicks, "type: s3", "type: s3, start: 2999-01-01T00:00:00Z", 1)
+	a.want(400, []string{`destinations[0].start`, `is still to come`}, "PUT", "/v1/streams/clicks", later)
+	a.want(201, []string{`"created":true`}, "PUT", "/v1/streams/clicks", strings.Replace(later, "2999", "1999", 1))
+}
+
 func TestEventsThatAreTooLargeAreRefusedOneByOne(t *testing.T) {
 	a := asking{t, start(t, settings(t))}
 	a.want(201, nil, "PUT", "/v1/streams/clicks", clicks+"source: {max_event_bytes: 1KiB}\n")
