@@ -2,9 +2,6 @@ package test
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -46,35 +43,9 @@ func (f fake) unchanged(t testing.TB) {
 	}
 }
 
-// versityModule is where versitygw is built: its go.mod says which version.
-const versityModule = "tools"
-
 // versity builds versitygw unless that was done before, and returns its path.
 var versity = sync.OnceValues(func() (string, error) {
-	sums, err := os.ReadFile(filepath.Join(versityModule, "go.sum"))
-	if err != nil {
-		return "", err
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(sums)
-	dir := filepath.Join(cache, "firehose-test")
-	path := filepath.Join(dir, "versitygw-"+hex.EncodeToString(sum[:6]))
-	if _, err := os.Stat(path); err == nil {
-		return path, nil
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	unfinished := fmt.Sprintf("%s.%d", path, os.Getpid())
-	build := exec.Command("go", "build", "-o", unfinished, "github.com/versity/versitygw/cmd/versitygw")
-	build.Dir = versityModule
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build versitygw in test/%s (the first time this needs the Go module proxy and some minutes): %w\n%s", versityModule, err, out)
-	}
-	return path, os.Rename(unfinished, path)
+	return buildTool("tools", "github.com/versity/versitygw/cmd/versitygw")
 })
 
 // realS3 is a running versitygw.
