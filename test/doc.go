@@ -16,7 +16,8 @@
 //	failure    what is in a stream's error outputs, whose form is checked whenever they are read
 //	receiver   webhooks and endpoints of Amazon's HTTP protocol, with moods, and what they took
 //	fakes3     an S3 in memory for faults between bytes
-//	tools      the module that builds versitygw, so that the product's own module does not know it
+//	telegraf   Telegraf, a receiver of Amazon's HTTP protocol that others wrote, and what it took
+//	tools      the modules that build versitygw and Telegraf, so that the product's own module does not know them
 //	clients    scripts that drive clients which are not Go's
 //
 // What can be set:
@@ -28,5 +29,5 @@
 //	FIREHOSE_TEST_CHROMIUM=... a browser that loads pages; chromium when not given
 //	FIREHOSE_TEST_KEEP=1       keeps the data folders of failed tests and says where they are
 //
-// Nothing outside the machine is needed, but for the first build of versitygw, which downloads its modules.
+// Nothing outside the machine is needed, but for the first builds of versitygw and Telegraf, which download their modules.
 package test
