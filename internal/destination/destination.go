@@ -62,9 +62,6 @@ type Config interface {
 	Open(Env) (Destination, error)
 }
 
-// ReplayHeader is the header of requests by which a replay delivers. Its value is the replay's id.
-const ReplayHeader = "X-Firehose-Replay-Id"
-
 // Env is what a destination may use of its surroundings.
 type Env struct {
 	Stream   string          // the delivery stream's name

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf16"
@@ -48,6 +49,9 @@ func (c Config) Open(env destination.Env) (destination.Destination, error) {
 	}
 	if c.AccessKey != "" {
 		e.header.Set("X-Amz-Firehose-Access-Key", c.AccessKey.Reveal())
+	}
+	if env.Replay != "" {
+		c.Attributes = append(slices.Clone(c.Attributes), Attribute{"firehose-replay-id", env.Replay})
 	}
 	if len(c.Attributes) > 0 {
 		e.header.Set("X-Amz-Firehose-Common-Attributes", string(commonAttributes(c.Attributes)))
@@ -112,9 +116,6 @@ func (e *endpoint) request(ctx context.Context, id string, body batch.Body) (*ht
 	request.Header = e.header.Clone()
 	request.Header.Set("X-Amz-Firehose-Request-Id", id)
 	request.Header.Set("X-Amzn-Trace-Id", "Root=1-"+strconv.FormatInt(time.Now().Unix(), 16)+"-"+traced(id))
-	if e.env.Replay != "" {
-		request.Header.Set(destination.ReplayHeader, e.env.Replay)
-	}
 	request.ContentLength = body.Size()
 	request.GetBody = func() (io.ReadCloser, error) {
 		return io.NopCloser(io.NewSectionReader(body, 0, body.Size())), nil

@@ -157,28 +157,19 @@ func TestRequestsAreTheServices(t *testing.T) {
 }
 
 func TestReplaysAreMarked(t *testing.T) {
-	for _, id := range []string{"", "replay-1"} {
-		var marks []string // one request at a time is sent
-		receiver := &httpendpointtest.Receiver{}
-		receiver.Answer = func(w http.ResponseWriter, r *http.Request, id string) bool {
-			marks = append(marks, r.Header.Get(destination.ReplayHeader))
-			httpendpointtest.Accept(w, id)
-			return true
-		}
-		r := start(t, Config{}, receiver)
-		surroundings := env()
-		surroundings.Replay = id
-		d, err := r.config.Open(surroundings)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := d.Deliver(t.Context(), r.batch(head(1), "one")); err != nil {
-			t.Fatal(err)
-		}
-		d.Close()
-		if len(marks) != 1 || marks[0] != id {
-			t.Errorf("a replay of id %q is marked %q", id, marks)
-		}
+	r := start(t, Config{Attributes: []Attribute{{"site", "one"}}}, &httpendpointtest.Receiver{Attributes: map[string]string{"site": "one", "firehose-replay-id": "replay-1"}})
+	surroundings := env()
+	surroundings.Replay = "replay-1"
+	replay, err := r.config.Open(surroundings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer replay.Close()
+	if err := replay.Deliver(t.Context(), r.batch(head(1), "one")); err != nil {
+		t.Fatal(err)
+	}
+	if bodies := r.receiver.Bodies(); len(bodies) != 1 { // the receiver has checked the attributes
+		t.Errorf("%d bodies", len(bodies))
 	}
 }
 

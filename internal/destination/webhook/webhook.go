@@ -92,6 +92,9 @@ func (h *hook) Deliver(ctx context.Context, b *batch.Batch) error {
 	return judge(answer, time.Now())
 }
 
+// replayHeader is the header of requests by which a replay delivers. Its value is the replay's id.
+const replayHeader = "X-Firehose-Replay-Id"
+
 func (h *hook) request(ctx context.Context, b *batch.Batch) (*http.Request, error) {
 	request, err := http.NewRequestWithContext(ctx, h.method(), h.URL, nil)
 	if err != nil {
@@ -102,7 +105,7 @@ func (h *hook) request(ctx context.Context, b *batch.Batch) (*http.Request, erro
 	request.Header.Set("Webhook-Id", id)
 	request.Header.Set("Webhook-Timestamp", at)
 	if h.env.Replay != "" {
-		request.Header.Set(destination.ReplayHeader, h.env.Replay)
+		request.Header.Set(replayHeader, h.env.Replay)
 	}
 	if len(h.keys) > 0 {
 		signature, err := h.sign(id, at, b.Body)

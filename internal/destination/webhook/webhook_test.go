@@ -180,7 +180,7 @@ func TestRequestsAreAsConfigured(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, got, value)
 		}
 	}
-	if got := r.headers[0].Values(destination.ReplayHeader); len(got) > 0 {
+	if got := r.headers[0].Values(replayHeader); len(got) > 0 {
 		t.Errorf("what is no replay is marked as %v", got)
 	}
 }
@@ -188,7 +188,7 @@ func TestRequestsAreAsConfigured(t *testing.T) {
 func TestReplaysAreMarked(t *testing.T) {
 	var marks []string // one request at a time is sent
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, request *http.Request) {
-		marks = append(marks, request.Header.Get(destination.ReplayHeader))
+		marks = append(marks, request.Header.Get(replayHeader))
 	}))
 	defer server.Close()
 	replay := env()
