@@ -64,11 +64,19 @@ func parse(flags *flag.FlagSet, args []string, argument string) (string, error) 
 		return "", err
 	}
 	if len(given) != 1 {
-		fmt.Fprintf(flags.Output(), "firehose %s: want one %s, got %d\n", flags.Name(), argument, len(given))
+		fmt.Fprintf(flags.Output(), "firehose %s: want one %s, %s\n", flags.Name(), argument, gotten(given))
 		flags.Usage()
 		return "", errUsage
 	}
 	return given[0], nil
+}
+
+// gotten says what was given in place of one argument.
+func gotten(given []string) string {
+	if len(given) == 0 {
+		return "got none"
+	}
+	return "got " + strings.Join(given, " and ")
 }
 
 // do sends a request and decodes the answer.
@@ -190,7 +198,7 @@ func (c *client) unanswered(err error) error {
 	case errors.As(err, &dialed) && dialed.Op == "dial":
 		return fmt.Errorf("ask %s: %w (is the server running? Its address is given with --url)", c.url, err)
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("%s has not answered in time (--timeout); %s/healthz says what is in the way: %w", c.url, c.url, err)
+		return fmt.Errorf("%s has not answered in time (--timeout); %s/healthz says what is in the way", c.url, c.url)
 	}
 	return fmt.Errorf("ask %s: %w", c.url, err)
 }

@@ -105,7 +105,11 @@ func printDestinations(w io.Writer, list []api.Destination, now time.Time) error
 			fmt.Fprintln(out)
 		}
 		if p := d.Problem; p != nil {
-			fmt.Fprintf(out, "\n%s: failed %d times since %s: %s\n", d.ID, p.Tries, since(p.Since, now), p.Cause)
+			failed := "cannot begin"
+			if p.Tries > 0 {
+				failed = "failed " + counted(p.Tries, "time")
+			}
+			fmt.Fprintf(out, "\n%s: %s since %s: %s\n", d.ID, failed, since(p.Since, now), p.Cause)
 			if p.Fix != "" {
 				fmt.Fprintf(out, "  %s\n", p.Fix)
 			}

@@ -96,9 +96,9 @@ func runPut(ctx context.Context, args []string) error {
 	p.endProgress()
 	if err != nil {
 		if p.mark != "" && p.done.Events > 0 {
-			return fmt.Errorf("after %d events: %w (the same call goes on there)", p.done.Events, err)
+			return fmt.Errorf("after %s: %w (the same call goes on there)", counted(p.done.Events, "event"), err)
 		}
-		return fmt.Errorf("after %d events: %w", p.done.Events, err)
+		return fmt.Errorf("after %s: %w", counted(p.done.Events, "event"), err)
 	}
 	if p.mark != "" {
 		os.Remove(p.mark)
@@ -143,9 +143,9 @@ func (p *putting) open(fresh bool) (io.ReadCloser, error) {
 	if errors.Is(err, fs.ErrNotExist) || json.Unmarshal(text, &before) != nil {
 		return f, nil
 	}
-	if before.File == path && before.Size == p.size && before.Changed.Equal(p.done.Changed) {
+	if before.Events > 0 && before.File == path && before.Size == p.size && before.Changed.Equal(p.done.Changed) {
 		p.done.Events = before.Events
-		fmt.Fprintf(os.Stderr, "going on after %d events\n", before.Events)
+		fmt.Fprintf(os.Stderr, "going on after %s, where an earlier call was interrupted\n", counted(before.Events, "event"))
 	}
 	return f, nil
 }
@@ -171,7 +171,7 @@ func (p *putting) all(ctx context.Context, input io.Reader) error {
 		event, err := events.Next()
 		var other *eventread.NotObjectError
 		if err != nil && err != io.EOF && !errors.As(err, &other) {
-			return errors.Join(p.store(ctx, chunk), err)
+			return errors.Join(p.store(ctx, chunk), fmt.Errorf("read %s, of which JSON objects are wanted: %w", p.file, err))
 		}
 		if err == io.EOF {
 			return p.store(ctx, chunk)
@@ -208,6 +208,10 @@ func (p *putting) store(ctx context.Context, chunk [][]byte) error {
 		}
 		if !again || try == putRetries || ctx.Err() != nil {
 			return err
+		}
+		if try == 1 {
+			p.endProgress()
+			fmt.Fprintf(os.Stderr, "trying again: %v\n", err)
 		}
 		select {
 		case <-time.After(pause):
@@ -266,7 +270,7 @@ func (p *putting) request(ctx context.Context, chunk [][]byte) (next int, again 
 
 // remember notes how far it came.
 func (p *putting) remember() {
-	if p.mark == "" {
+	if p.mark == "" || p.done.Events == 0 {
 		return
 	}
 	text, err := json.Marshal(p.done)

@@ -53,7 +53,7 @@ func writeReplay(ctx context.Context, w io.Writer, args []string) (err error) {
 	p := replayCommand{client: c, out: bufio.NewWriter(w)}
 	flags.StringVar(&p.destination, "destination", "", "id of the stream's destination that gets the events once more")
 	flags.StringVar(&p.file, "to", "", "file that declares the destination that gets the events, as a document would")
-	flags.StringVar(&p.from, "from", "", "where it begins; left out it is the oldest event that is kept")
+	flags.StringVar(&p.from, "from", "", "where it begins, or oldest; left out it is the oldest event that is kept")
 	flags.StringVar(&p.until, "until", "", "where it ends; left out it is now")
 	flags.Float64Var(&p.rate, "rate", 0, "events a second at most; 0 for no limit")
 	flags.StringVar(&p.reason, "reason", "", "why, for whoever looks next")
@@ -70,7 +70,7 @@ func writeReplay(ctx context.Context, w io.Writer, args []string) (err error) {
 	case p.destination != "" && p.file != "":
 		err = fmt.Errorf("--destination names one of the stream's and --to declares another: choose one of them")
 	case p.destination != "" || p.file != "":
-		err = p.begin(ctx, time.Now())
+		err = p.begin(ctx)
 	case p.from != "" || p.until != "" || p.dryRun:
 		err = fmt.Errorf("where to: add --destination ID or --to FILE")
 	default:
@@ -114,12 +114,12 @@ func (p *replayCommand) list(ctx context.Context) error {
 }
 
 // begin begins a replay and follows it, or says what it would deliver.
-func (p *replayCommand) begin(ctx context.Context, now time.Time) error {
+func (p *replayCommand) begin(ctx context.Context) error {
 	to, err := p.where()
 	if err != nil {
 		return err
 	}
-	wanted := map[string]any{"destination": to, "from": ago(p.from, now), "until": ago(p.until, now), "rate": p.rate, "reason": p.reason, "by": user()}
+	wanted := map[string]any{"destination": to, "from": p.from, "until": p.until, "rate": p.rate, "reason": p.reason, "by": user()}
 	text, err := json.Marshal(wanted)
 	if err != nil {
 		return err
@@ -164,14 +164,6 @@ func (p *replayCommand) where() (any, error) {
 		return nil, err
 	}
 	return stored.Destinations[0], nil
-}
-
-// ago is the time that an age means; what is none stays as it is.
-func ago(text string, now time.Time) string {
-	if age, err := time.ParseDuration(text); err == nil && age > 0 {
-		return now.Add(-age).UTC().Format(time.RFC3339Nano)
-	}
-	return text
 }
 
 func (p *replayCommand) printPlan(body io.Reader) error {

@@ -33,6 +33,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -106,6 +107,13 @@ func (d *Door) Register(mux *http.ServeMux) {
 	}
 	mux.HandleFunc("GET /v1/streams/{name}/errors", d.listErrors)
 	mux.HandleFunc("GET /v1/streams/{name}/errors/{key...}", d.showErrors)
+	mux.HandleFunc("/v1/", d.unknown)
+}
+
+// unknown answers what no other path is for.
+func (d *Door) unknown(w http.ResponseWriter, r *http.Request) {
+	d.answer(w, nil, &failure{http.StatusNotFound, "unknown_path", r.Method + " " + r.URL.Path + " is nothing that can be asked: there are GET, PUT and " +
+		"DELETE /v1/streams/NAME, POST /v1/streams/NAME/events, GET /v1/streams/NAME/destinations and others"})
 }
 
 // bodyMax is the most that a request's body may have.
@@ -177,12 +185,29 @@ func (d *Door) findAs(r *http.Request, name string, role apikey.Role) (stream.Ke
 	}
 	switch len(found) {
 	case 0:
-		return stream.Key{}, "", stream.ErrNotFound
+		return stream.Key{}, "", &noStream{name, who.Account, who.Region}
 	case 1:
 		return found[0], who.AccessKey, nil
 	}
 	return stream.Key{}, "", &failure{http.StatusConflict, "ambiguous_name", "several accounts or regions have a stream of this name: add ?account=ACCOUNT&region=REGION"}
 }
+
+// noStream is the stream.ErrNotFound that says where no stream of a name was found; an account or region that was not
+// asked for is empty.
+type noStream struct{ name, account, region string }
+
+func (e *noStream) Error() string {
+	text := fmt.Sprintf("there is no stream %q", e.name)
+	if e.region != "" {
+		text += " in region " + e.region
+	}
+	if e.account != "" {
+		text += " of account " + e.account
+	}
+	return text
+}
+
+func (e *noStream) Unwrap() error { return stream.ErrNotFound }
 
 // locate says where a record stands. Who is verified sees records of their own account and region.
 func (d *Door) locate(w http.ResponseWriter, r *http.Request) {
@@ -219,7 +244,14 @@ func (d *Door) answer(w http.ResponseWriter, success any, err error) {
 func (d *Door) write(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(body) // an error here is the client's going away
+	newEncoder(w).Encode(body) // an error here is the client's going away
+}
+
+// newEncoder writes JSON with texts as they are, since events and conditions are shown in it.
+func newEncoder(w io.Writer) *json.Encoder {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e
 }
 
 func (d *Door) failureOf(err error) *failure {
@@ -228,6 +260,7 @@ func (d *Door) failureOf(err error) *failure {
 	var unsupported *eventread.UnsupportedError
 	var unreadable *eventread.BodyError
 	var gone *control.HistoryGone
+	var unnamed *noStream
 	broken := verdict.AsSetUp(err)
 	switch {
 	case errors.As(err, &known):
@@ -240,6 +273,8 @@ func (d *Door) failureOf(err error) *failure {
 		return &failure{http.StatusBadRequest, "bad_body", err.Error()}
 	case errors.Is(err, apikey.ErrMalformed), errors.Is(err, apikey.ErrUnknown):
 		return &failure{http.StatusUnauthorized, "unknown_key", err.Error()}
+	case errors.As(err, &unnamed):
+		return &failure{http.StatusNotFound, "stream_not_found", unnamed.Error()}
 	case errors.Is(err, stream.ErrNotFound):
 		return &failure{http.StatusNotFound, "stream_not_found", "there is no stream of this name in the account and region asked for"}
 	case errors.Is(err, stream.ErrNotActive):

@@ -110,10 +110,12 @@ func TestFlushFindsTheStreamByAsMuchAsIsNeeded(t *testing.T) {
 	flush("/v1/streams/b:flush", 200, `{"status":"delivered","stream":"b"}`, b)
 	flush("/v1/streams/a:flush", 409, "ambiguous_name")
 	flush("/v1/streams/a:flush?region=eu-west-1", 200, "delivered", aWest)
-	flush("/v1/streams/b:flush?account=111111111111", 404, "stream_not_found")
+	flush("/v1/streams/b:flush?account=111111111111", 404, `"code":"stream_not_found","message":"there is no stream \"b\" of account 111111111111"`)
+	flush("/v1/streams/b:flush?region=eu-north-1", 404, `there is no stream \"b\" in region eu-north-1`)
 	flush("/v1/streams/none:flush", 404, "stream_not_found")
 	flush("/v1/streams/b:drop", 404, "unknown_action")
 	flush("/v1/streams/b", 404, "unknown_action")
+	flush("/v1/stream/b:flush", 404, `"code":"unknown_path","message":"POST /v1/stream/b:flush is nothing`)
 }
 
 func TestFlushSaysWhatWentWrong(t *testing.T) {

@@ -206,7 +206,7 @@ func (d *Door) stream(w http.ResponseWriter, values iter.Seq2[any, error]) {
 		}
 		begun = true
 	}
-	lines := json.NewEncoder(w) // its errors are the client's going away, which ends the request's context
+	lines := newEncoder(w) // its errors are the client's going away, which ends the request's context
 	for value, err := range values {
 		switch {
 		case err != nil && !begun:

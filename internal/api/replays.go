@@ -127,6 +127,9 @@ func (d *Door) replayOf(key stream.Key, asked replayRequest) (q control.ReplayRe
 	if q.Until, err = bound("until", asked.Until, "now"); err != nil {
 		return q, err
 	}
+	if !q.From.Time.IsZero() && !q.Until.Time.IsZero() && !q.From.Time.Before(q.Until.Time) {
+		return q, badParameter("until", asked.Until, fmt.Sprintf("what is later than from, %q", asked.From))
+	}
 	switch text := bytes.TrimSpace(asked.Destination); {
 	case len(text) > 0 && text[0] == '"':
 		err = json.Unmarshal(text, &q.Delivery)
@@ -167,8 +170,8 @@ func (d *Door) newDestination(key stream.Key, destination []byte) (id string, do
 	return made.Destinations[0].ID, made.Stored(), nil
 }
 
-// bound reads a place in a stream: a time, a position such as 12:0, a RecordId, or the word that stands for the end of the
-// log on that side, which is also what an empty text means.
+// bound reads a place in a stream: a time, an age such as 90m, a position such as 12:0, a RecordId, or the word that stands
+// for the end of the log on that side, which is also what an empty text means.
 func bound(name, text, end string) (b control.Bound, err error) {
 	if text == "" || text == end {
 		return b, nil
@@ -176,7 +179,10 @@ func bound(name, text, end string) (b control.Bound, err error) {
 	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
 		return control.Bound{Time: t}, nil
 	}
-	if block, index, found := strings.Cut(text, ":"); found {
+	if age, err := time.ParseDuration(text); err == nil && age > 0 {
+		return control.Bound{Time: time.Now().Add(-age)}, nil
+	}
+	if block, index, found := strings.Cut(text, ":"); found && !strings.HasPrefix(block, "0") { // 03:50 is meant as a time
 		number, err := strconv.ParseUint(block, 10, 64)
 		if at, wrong := strconv.ParseUint(index, 10, 32); err == nil && wrong == nil && number > 0 {
 			return control.Bound{Position: record.Position{Block: number, Index: uint32(at)}}, nil
@@ -185,7 +191,7 @@ func bound(name, text, end string) (b control.Bound, err error) {
 	if id, err := record.ParseID(text); err == nil {
 		return control.Bound{Stream: id.Stream, Position: id.Position}, nil
 	}
-	return b, badParameter(name, text, "a time such as 2026-02-03T04:05:06Z, a position such as 12:0, a RecordId, or "+end)
+	return b, badParameter(name, text, "a time such as 2026-02-03T04:05:06Z, an age such as 90m or 48h, a position such as 12:0, a RecordId, or "+end)
 }
 
 func badParameter(name, value, want string) error {

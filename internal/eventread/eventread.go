@@ -66,12 +66,14 @@ const (
 // windowMax is the memory that a decompressor may take for what a client asks of it.
 const windowMax = 8 << 20
 
-// NewReader reads a body by the request's headers. A body without Content-Type is JSON. Errors are *UnsupportedError, and
+// NewReader reads a body by the request's headers. A body without Content-Type is JSON, and so is one with the type that curl
+// says of every text that it is given. Errors are *UnsupportedError, and
 // *BodyError for a body that is not compressed as it says.
 func NewReader(body io.Reader, contentType, contentEncoding string) (*Reader, error) {
 	r := &Reader{close: func() {}}
 	switch kind, _, _ := mime.ParseMediaType(contentType); {
-	case contentType == "" || kind == "application/json" || kind == "application/cloudevents+json" || kind == "text/plain":
+	case contentType == "" || kind == "application/json" || kind == "application/cloudevents+json" || kind == "text/plain",
+		kind == "application/x-www-form-urlencoded":
 	case kind == "application/x-ndjson" || kind == "application/ndjson" || kind == "application/jsonl" || kind == "application/json-lines":
 		r.shape = lines
 	case kind == "application/cloudevents-batch+json":

@@ -80,6 +80,15 @@ func TestBrokenBodiesGiveWhatCameBefore(t *testing.T) {
 	f(asBatch, `{"id":"1"}`, 0, "want an array")
 }
 
+// curl says that its texts are of a form.
+func TestBodiesWithoutATypeOfTheirOwnAreJSON(t *testing.T) {
+	for _, kind := range []string{"", "text/plain; charset=utf-8", "application/x-www-form-urlencoded"} {
+		if got, err := read(t, `{"a":1} {"a":2}`, kind, ""); err != nil || len(got) != 2 {
+			t.Errorf("%q: %q, %v", kind, got, err)
+		}
+	}
+}
+
 func TestCompressedBodiesAreReadAndOthersRefused(t *testing.T) {
 	var zipped, zst bytes.Buffer
 	z := gzip.NewWriter(&zipped)

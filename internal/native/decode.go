@@ -40,11 +40,19 @@ func (d *decoder) section(t *tree, v reflect.Value, path string) {
 		f, ok := known[key]
 		switch {
 		case !ok:
-			d.add(join(path, key), "", "unknown key; the nearest known key is %q", nearest(key, keysOf(v.Type())))
+			d.add(join(path, key), "", "unknown key; %s", nearestKey(key, keysOf(v.Type())))
 		case t.values[i].kind != kindNull: // a key without a value is one that is not given
 			d.value(t.values[i], v.Field(f.index), join(path, key), f)
 		}
 	}
+}
+
+// nearestKey says which key may have been meant, or which there are.
+func nearestKey(key string, known []string) string {
+	if near := nearest(key, known); near != "" {
+		return fmt.Sprintf("the nearest known key is %q", near)
+	}
+	return "known are " + strings.Join(known, ", ")
 }
 
 func join(path, key string) string {
@@ -158,8 +166,8 @@ func (d *decoder) scalar(t *tree, v reflect.Value, path string, f field) {
 	}
 	if !ok {
 		message := "is wrong; want " + f.want()
-		if f.allowed != nil {
-			message += fmt.Sprintf("; the nearest is %q", nearest(t.text, f.allowed))
+		if near := nearest(t.text, f.allowed); near != "" {
+			message += fmt.Sprintf("; the nearest is %q", near)
 		}
 		d.add(path, shown, "%s", message)
 	}
@@ -198,7 +206,7 @@ func encodeValue(v reflect.Value) *tree {
 	case reflect.Slice:
 		t := &tree{kind: kindList}
 		for i := range v.Len() {
-			t.values = append(t.values, encodeValue(v.Index(i)))
+			t.values = append(t.values, encodeEntry(v.Index(i)))
 		}
 		return emptyIsNil(t)
 	case reflect.Map:
@@ -207,7 +215,7 @@ func encodeValue(v reflect.Value) *tree {
 			return strings.Compare(a.String(), b.String())
 		}) {
 			t.keys = append(t.keys, key.String())
-			t.values = append(t.values, encodeValue(v.MapIndex(key)))
+			t.values = append(t.values, encodeEntry(v.MapIndex(key)))
 		}
 		return emptyIsNil(t)
 	case reflect.String:
@@ -216,6 +224,14 @@ func encodeValue(v reflect.Value) *tree {
 		}
 	}
 	return scalarTree(v)
+}
+
+// encodeEntry encodes a value of a list or of a mapping with free keys, where an empty one is not the same as none.
+func encodeEntry(v reflect.Value) *tree {
+	if v.Kind() == reflect.String {
+		return scalarTree(v)
+	}
+	return encodeValue(v)
 }
 
 func emptyIsNil(t *tree) *tree {

@@ -114,6 +114,7 @@ func TestProblemsNamePathValueAndWhatIsAllowed(t *testing.T) {
 	test("{name: a, destinations: []}", "destinations: is empty; want at least one destination")
 	test(to("typ: s3"), "destinations[0].type: is missing; want one of s3, webhook, http_endpoint",
 		`destinations[0].typ: unknown key; the nearest known key is "type"`)
+	test(lake("order_key: a"), `destinations[0].order_key: unknown key; known are id, type, description, paused, start, preset, batch, filter, enrich, function, mask, format, s3, webhook, http_endpoint, retry_for, errors`)
 	test(to("type: s4"), `destinations[0].type: "s4": is wrong; want one of s3, webhook, http_endpoint; the nearest is "s3"`)
 	test(to("type: s3"), "destinations[0].s3: is missing; the type says that it is given")
 	test(lake("webhook: {url: http://h}"), "destinations[0].webhook: is of another kind; the type is s3")
@@ -130,7 +131,7 @@ func TestProblemsNamePathValueAndWhatIsAllowed(t *testing.T) {
 	test(to("type: webhook, webhook: {url: http://h}, retry_for: 1h, errors: {bucket: abc}"))
 	test(lake("batch: big"), "destinations[0].batch: is a text; want a section with size, count, wait")
 	test(lake("paused: yes"), `destinations[0].paused: "yes": is a text; want true or false`)
-	test(lake("preset: cheap"), `destinations[0].preset: "cheap": is wrong; want one of realtime, cost; the nearest is "cost"`)
+	test(lake("preset: cheap"), `destinations[0].preset: "cheap": is wrong; want one of realtime, cost`)
 	test(lake("format: {type: csv}"), "destinations[0].format.columns: is missing; csv needs its columns, such as [event_id, lead_data.state]")
 	test(lake("format: {columns: [a]}"), "destinations[0].format.columns: is for csv only; the type is ndjson")
 	test(lake("format: {type: raw, metadata: true}"), `destinations[0].format.metadata: "true": is for events that are JSON; the type is raw`)
@@ -142,7 +143,7 @@ func TestProblemsNamePathValueAndWhatIsAllowed(t *testing.T) {
 		`destinations[0].s3.time_zone: "Mars": is wrong; want a name such as UTC or Europe/Berlin`)
 	test("{name: a, destinations: [{type: s3, s3: {bucket: abc}}, {type: s3, s3: {bucket: abc}}]}",
 		`destinations[1].id: "s3": is that of another destination; want a name of its own`)
-	test(hook("method: GET"), `destinations[0].webhook.method: "GET": is wrong; want one of POST, PUT, PATCH; the nearest is "PUT"`)
+	test(hook("method: GET"), `destinations[0].webhook.method: "GET": is wrong; want one of POST, PUT, PATCH`)
 	test(to("type: webhook, webhook: {url: http://u:p@h}"), `destinations[0].webhook.url: is wrong; want a URL such as https://host/path, without user and password`)
 	test(hook("headers: {Authorization: hush-hush, Host: x, 'a b': c, X-Key: '${K}'}"),
 		"destinations[0].webhook.headers[Authorization]: holds a credential; want a reference such as ${WEBHOOK_TOKEN} to a variable of the server's environment",
@@ -155,8 +156,8 @@ func TestProblemsNamePathValueAndWhatIsAllowed(t *testing.T) {
 		`destinations[0].format.compression: "zip": is not for a destination of type webhook`)
 	test(lake("errors: {key: bad/}"), `destinations[0].errors.key: "bad/": has no {{error_type}}, which tells the kinds of errors apart`)
 	test(lake("filter: {include: [{where: [metadata.price >]}], expression: '1 +', missing: maybe}"),
-		`destinations[0].filter.missing: "maybe": is wrong; want one of no_match, skip; the nearest is "skip"`)
-	test(lake("mask: {rules: [{path: a, kind: ssn}]}"), `destinations[0].mask.rules[0].kind: "ssn": is wrong; want one of ssn:last4, email:partial, phone:area, name:first_letter, dob:year, ip:net, credential, all, redact, hash, hash:email, hash:phone, hash:ssn, hash:text, drop, pattern; the nearest is "all"`)
+		`destinations[0].filter.missing: "maybe": is wrong; want one of no_match, skip`)
+	test(lake("mask: {rules: [{path: a, kind: ssn}]}"), `destinations[0].mask.rules[0].kind: "ssn": is wrong; want one of ssn:last4, email:partial, phone:area, name:first_letter, dob:year, ip:net, credential, all, redact, hash, hash:email, hash:phone, hash:ssn, hash:text, drop, pattern; the nearest is "ssn:last4"`)
 	test(lake("mask: {rules: [{path: '*', kind: all}]}"), `destinations[0].mask.rules: is wrong: mask 1 (path "*"): the path * is for the kind "pattern" only; name the member that "all" is for`)
 	test(lake("mask: {rules: [{path: a, kind: hash}], key: hush-hush}"), "destinations[0].mask.key: is wrong; want a reference: ${NAME} for a variable of the server's environment, or file:PATH")
 	test(lake("enrich: {lookups: [{name: a, key: b, file: t.csv, url: http://h, headers: {Authorization: hush-hush}}]}"),
@@ -175,6 +176,18 @@ func TestProblemsOfAFilterHaveThePathOfTheDocument(t *testing.T) {
 		if problems[i].Path != want {
 			t.Errorf("got %v, want it at %s", problems[i], want)
 		}
+	}
+}
+
+func TestEmptyTextsOfNamesStay(t *testing.T) {
+	d, err := Parse([]byte(`{name: a, destinations: [{type: s3, s3: {bucket: abc}, enrich: {tags: {x: "", y: z}}},
+		{type: http_endpoint, http_endpoint: {url: http://h, attributes: {x: ""}}}]}`), YAML)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := d.Complete(JSON)
+	if err != nil || !strings.Contains(string(text), `"tags":{"x":"","y":"z"}`) || !strings.Contains(string(text), `"attributes":{"x":""}`) {
+		t.Errorf("%v: %s", err, text)
 	}
 }
 

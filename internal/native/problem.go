@@ -53,11 +53,16 @@ func (ps *Problems) add(path, value, format string, args ...any) {
 	*ps = append(*ps, Problem{Path: path, Value: value, Message: fmt.Sprintf(format, args...)})
 }
 
-// nearest returns the name with the least edit distance, or an empty text if there is none.
+// nearest returns the name with the least edit distance, or one that begins with name, or an empty text if all are so far
+// that nobody can have meant them.
 func nearest(name string, known []string) (best string) {
-	least := -1
+	least := max(1, len(name)/2) + 1
 	for _, k := range known {
-		if d := distance(name, k); least < 0 || d < least {
+		d := distance(name, k)
+		if name != "" && strings.HasPrefix(k, name) {
+			d = min(d, 1)
+		}
+		if d < least {
 			best, least = k, d
 		}
 	}

@@ -41,6 +41,9 @@ func ParseDestination(source []byte, form Form, name, id string) (*Document, *De
 	switch {
 	case id == "" && len(ids) == 1:
 		at = 0
+	case id == "":
+		problems.add("destinations", "", "are several, %s; want one", strings.Join(ids, ", "))
+		return nil, nil, problems
 	case at < 0:
 		problems.add("destinations", id, "is the id of none; there are %s", strings.Join(ids, ", "))
 		return nil, nil, problems

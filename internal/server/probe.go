@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -18,8 +19,20 @@ import (
 
 func tlsListener(l net.Listener, c *tls.Config) net.Listener { return tls.NewListener(l, c) }
 
-// serve answers probes at any time, and all else once the doors are open.
+// serve answers probes at any time, and all else once the doors are open. A request that panics is logged with its stack, and
+// answered if nothing was yet.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		if p == http.ErrAbortHandler {
+			panic(p)
+		}
+		s.logger.Error("A request panicked.", "method", r.Method, "path", r.URL.Path, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		answerJSON(w, http.StatusInternalServerError, map[string]any{"error": map[string]string{"code": "internal", "message": "the server's log says what went wrong"}})
+	}()
 	switch r.URL.Path {
 	case "/healthz":
 		s.healthz(w)

@@ -22,6 +22,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -204,6 +205,9 @@ func (s *Server) listen() error {
 		var failed *net.OpError
 		if errors.As(err, &failed) {
 			err = failed.Err // which does not say the address again
+		}
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return fmt.Errorf("listen on %s: %w: stop what listens there, or give another address with --listen", s.config.Listen, err)
 		}
 		return fmt.Errorf("listen on %s: %w", s.config.Listen, err)
 	}

@@ -72,7 +72,7 @@ func TestStartSaysWhatItCannotUse(t *testing.T) {
 			}
 		}
 	}
-	f(func(c *config.Config) { c.Listen = first.Listen }, first.Listen, "address already in use")
+	f(func(c *config.Config) { c.Listen = first.Listen }, first.Listen, "address already in use", "--listen")
 	f(func(c *config.Config) { c.DataDir = first.DataDir }, "state.db", "another process is using this data folder")
 	catalogue := filepath.Join(second.DataDir, "state.db")
 	if err := os.WriteFile(catalogue, []byte("no catalogue"), 0o600); err != nil {
