@@ -189,7 +189,7 @@ func (g *telegraf) natively(n *node, name, site, compression string) {
 	n.t.Helper()
 	n.want(http.StatusCreated, http.MethodPut, "/v1/streams/"+name, fmt.Sprintf("destinations:\n"+
 		"  - {id: telegraf, type: http_endpoint, batch: {count: 90, wait: 1s}, format: {compression: %s},\n"+
-		"     http_endpoint: {url: %q, access_key: \"${ENDPOINT_KEY}\", attributes: {site: %q}}}\n", compression, g.url(name), site))
+		"     http_endpoint: {url: %q, access_key: \"${ENDPOINT_KEY}\", attributes: {site: %q, other: \"\"}}}\n", compression, g.url(name), site))
 }
 
 // startNode starts a node that trusts it and knows the key.
@@ -248,7 +248,9 @@ func TestTelegrafWithAnotherKeyTakesNothingAndEverythingOnceItIsCorrected(t *tes
 	t.Parallel()
 	streams := []string{"amazon", "native"}
 	g := startTelegraf(t, "another key", streams...)
-	n := g.startNode()
+	n := newNode(t)
+	n.env = append(receiverEnv(), "OTHER_KEY=another key", "SSL_CERT_FILE="+g.certificate)
+	n.start()
 	const site = "one"
 	g.byAmazon(n, "amazon", site, types.ContentEncodingGzip)
 	g.natively(n, "native", site, "gzip")
@@ -265,8 +267,16 @@ func TestTelegrafWithAnotherKeyTakesNothingAndEverythingOnceItIsCorrected(t *tes
 			t.Errorf("%d records of %s were taken with a wrong key", len(got), stream)
 		}
 	}
-	g.stop()
-	g.start(endpointKey)
+	name, key := "amazon", "another key"
+	d := describe(t, n.api(), name)
+	_, err := n.api().UpdateDestination(t.Context(), &firehose.UpdateDestinationInput{
+		DeliveryStreamName: &name, CurrentDeliveryStreamVersionId: d.VersionId, DestinationId: d.Destinations[0].DestinationId,
+		HttpEndpointDestinationUpdate: &types.HttpEndpointDestinationUpdate{
+			EndpointConfiguration: &types.HttpEndpointConfiguration{Url: aws.String(g.url(name)), AccessKey: &key}}})
+	check(t, err)
+	n.want(http.StatusOK, http.MethodPut, "/v1/streams/native", fmt.Sprintf("destinations:\n"+
+		"  - {id: telegraf, type: http_endpoint, batch: {count: 90, wait: 1s}, format: {compression: gzip},\n"+
+		"     http_endpoint: {url: %q, access_key: \"${OTHER_KEY}\", attributes: {site: %q}}}\n", g.url("native"), site))
 	for _, stream := range streams {
 		n.flush(stream)
 		g.arrive(stream, site, put[stream])

@@ -151,7 +151,8 @@ func (d *Delivery) giveUp(f *flight, p part, to destination.Destination, err err
 	budget := d.plans[f.Version].RetryFor
 	d.mu.Unlock()
 	refused := verdict.AsRefused(err)
-	late := budget > 0 && verdict.AsSetUp(err) == nil && time.Since(first) >= budget
+	broken := verdict.AsSetUp(err)
+	late := budget > 0 && (broken == nil || broken.Bounded) && time.Since(first) >= budget
 	switch {
 	case refused != nil && !refused.Final && p.to-p.from > 1:
 		middle := (p.from + p.to) / 2

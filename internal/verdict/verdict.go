@@ -9,12 +9,15 @@ import (
 )
 
 // SetUp is an error that somebody must repair outside: a missing bucket, denied access, expired credentials. The
-// batch is held and tried slowly until then; it is never dropped.
+// batch was not taken. It is held and tried slowly until then; it is never dropped.
 type SetUp struct {
 	Code   string // the Amazon service's diagnostic code, such as S3.AccessDenied
 	Fix    string // one sentence that says what to do
 	Absent bool   // the error proves that nothing was ever put there: the bucket does not exist
 	Err    error
+
+	// Bounded says that the batch is not held without end: the time for which a delivery tries counts.
+	Bounded bool
 }
 
 func (e *SetUp) Error() string { return fmt.Sprintf("%s: %v", e.Code, e.Err) }

@@ -67,6 +67,26 @@ func judgeFailure(err error) error {
 	return f(ConnectionFailed, "The connection to the endpoint could not be made.")
 }
 
+// answered is a fault without its code, for an error that has it.
+type answered struct{ *fault }
+
+func (a answered) Error() string { return a.text() }
+func (a answered) Unwrap() error { return a.fault }
+
+// repair says what somebody must repair when an endpoint answers so. The Amazon service tries again all the same, for as long as
+// its retry duration says.
+func repair(status int) string {
+	switch {
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return "Correct the access key, or permit it at the endpoint."
+	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed, status == http.StatusGone:
+		return "Correct the endpoint's URL."
+	case status >= 300 && status < 400:
+		return "Give the address to which the endpoint redirects as its URL: redirects are not followed."
+	}
+	return ""
+}
+
 // judge says whether an answer means that the batch is delivered.
 func (e *endpoint) judge(a *outbound.Answer, id string) error {
 	if a.Status != http.StatusOK {
@@ -75,10 +95,14 @@ func (e *endpoint) judge(a *outbound.Answer, id string) error {
 		if a.Status == http.StatusRequestEntityTooLarge {
 			return &verdict.Refused{Code: failed.code, Message: failed.message, Err: errors.New(failed.message)}
 		}
-		if wait := a.RetryAfter(time.Now()); wait > 0 {
-			return verdict.After(failed, wait)
+		var err error = failed
+		if fix := repair(a.Status); fix != "" {
+			err = &verdict.SetUp{Code: failed.code, Fix: fix, Err: answered{failed}, Bounded: true}
 		}
-		return failed
+		if wait := a.RetryAfter(time.Now()); wait > 0 {
+			return verdict.After(err, wait)
+		}
+		return err
 	}
 	if !a.Whole {
 		return &fault{code: ResponseTooLarge, message: "The response of the endpoint is too large."}
