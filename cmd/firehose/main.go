@@ -88,7 +88,7 @@ func run(ctx context.Context, args []string) int {
 func usage(w io.Writer) {
 	fmt.Fprint(w, "Firehose captures records, keeps them durably, and delivers them in batches.\n\nUsage: firehose COMMAND [flags]\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-8s %s\n", c.name, c.help)
+		fmt.Fprintf(w, "  %-12s %s\n", c.name, c.help)
 	}
 	fmt.Fprint(w, "\nEvery command explains itself with --help.\n")
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"firehose/internal/api"
+	"firehose/internal/control"
 	"firehose/internal/native"
 )
 
@@ -136,6 +137,7 @@ func (s *streamsCommand) apply(ctx context.Context, file string) error {
 			fmt.Fprintf(s.out, "%s: changed, version %d\n", d.Name, result.Stream.Version)
 			s.printChanges(result.Changes)
 		}
+		s.printProblems(result.Stream.Problems)
 	}
 	return failed
 }
@@ -176,6 +178,19 @@ func (s *streamsCommand) printChanges(changes []native.Change) {
 			fmt.Fprintf(s.out, "  - %s: %s\n", c.Path, c.From)
 		default:
 			fmt.Fprintf(s.out, "  ~ %s: %s -> %s\n", c.Path, c.From, c.To)
+		}
+	}
+}
+
+// printProblems tells why destinations of a stream cannot begin. Problems with tries are of what was there before.
+func (s *streamsCommand) printProblems(problems []control.Problem) {
+	for _, p := range problems {
+		if p.Tries > 0 {
+			continue
+		}
+		fmt.Fprintf(s.out, "  ! %s: %s\n", p.Delivery, printable(p.Cause))
+		if p.Fix != "" {
+			fmt.Fprintf(s.out, "    %s\n", p.Fix)
 		}
 	}
 }

@@ -71,6 +71,7 @@ func TestStreamsAreAppliedComparedAndShown(t *testing.T) {
 	run("", "get", "orders", "--defaults")
 	run("name: clicks\ndestination: []\n", "apply", "-")
 	run("name: clicks\ndestinations:\n  - {id: lake, type: webhook, webhook: {url: 'http://127.0.0.1/'}}\n", "apply", "-")
+	run("name: hooks\ndestinations:\n  - {type: webhook, webhook: {url: 'http://127.0.0.1/', headers: {Authorization: '${FIREHOOK_TOKEN_OF_NOBODY}'}}}\n", "apply", "-")
 	run("", "list")
 	run("", "delete", "orders", "--force")
 	run("", "get", "nothing")

@@ -87,8 +87,10 @@ func readFile(file string, in io.Reader) ([]byte, error) {
 
 func (t *testCommand) all(ctx context.Context, documents []*native.Document) error {
 	tried, failed := 0, 0
+	var ids []string
 	for _, d := range documents {
 		for _, to := range d.Destinations {
+			ids = append(ids, to.ID)
 			if t.destination != "" && t.destination != to.ID {
 				continue
 			}
@@ -103,7 +105,7 @@ func (t *testCommand) all(ctx context.Context, documents []*native.Document) err
 	}
 	switch {
 	case tried == 0:
-		return fmt.Errorf("there is no destination %q", t.destination)
+		return fmt.Errorf("there is no destination %q; there are %s", t.destination, strings.Join(ids, ", "))
 	case failed > 0:
 		return fmt.Errorf("%d of %s cannot be delivered to", failed, counted(tried, "destination"))
 	}

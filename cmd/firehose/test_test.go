@@ -132,7 +132,7 @@ func TestTestPrintsTheStepsOfEveryDestination(t *testing.T) {
 	if out, err := w.run(writeTest, "--destination", "archive", file); err != nil || strings.Contains(out, "partner") {
 		t.Errorf("one destination: %s, %v", out, err)
 	}
-	if _, err := w.run(writeTest, "--destination", "none", file); err == nil || !strings.Contains(err.Error(), `"none"`) {
+	if _, err := w.run(writeTest, "--destination", "none", file); err == nil || !strings.Contains(err.Error(), `"none"; there are archive, partner`) {
 		t.Errorf("no destination: %v", err)
 	}
 }

@@ -42,8 +42,12 @@ func (d *Door) identifyKey(text string, role apikey.Role, name string) (sigv4.Id
 		if len(key.Streams) == 0 {
 			on = "all streams"
 		}
+		needed := ""
+		if name != "" {
+			needed = " on stream " + name
+		}
 		return sigv4.Identity{}, &failure{http.StatusForbidden, "key_not_allowed",
-			fmt.Sprintf("this API key has the role %s on %s; what is asked for needs the role %s", key.Role, on, role)}
+			fmt.Sprintf("this API key has the role %s on %s; what is asked for needs the role %s%s", key.Role, on, role, needed)}
 	}
 	return sigv4.Identity{Account: key.Account, AccessKey: key.ID, Region: key.Region}, nil
 }

@@ -86,8 +86,8 @@ type nowhere struct{}
 
 var errNowhere = &verdict.SetUp{
 	Code: "ErrorOutput.Missing",
-	Fix:  "Configure a bucket for the records that cannot be delivered.",
-	Err:  errors.New("the destination has no error output"),
+	Fix:  "Give the destination a bucket for such records: errors.bucket in its document.",
+	Err:  errors.New("there are records that cannot be processed or that the receiver refuses, and the destination has no error output for them"),
 }
 
 func (nowhere) Encoder(context.Context, batch.Head, io.Writer) (batch.Encoder, error) {

@@ -64,8 +64,8 @@ func SizeMax(body int64) int64 {
 	return max((body-int64(envelopeSize)-RecordsMax*int64(wrappingSize))*3/4, 1)
 }
 
-// Kind returns "httpendpoint".
-func (Config) Kind() string { return "httpendpoint" }
+// Kind returns "http_endpoint", as documents have it.
+func (Config) Kind() string { return "http_endpoint" }
 
 // Target returns the URL's beginning, without what may be secret of it.
 func (c Config) Target() string { return destination.Origin(c.URL) }
