@@ -154,8 +154,14 @@ func (e *Enricher) Apply(dst, event []byte, info Info) ([]byte, error) {
 	return dst, err
 }
 
-// Invalid is the error of Apply for an event that is not JSON.
-func Invalid(why error) error { return reject("InvalidEvent", "the event is not JSON: %v", why) }
+// Invalid is the error of Apply for an event that is not JSON. It says where, and not which character stands there.
+func Invalid(why error) error {
+	var at *jsonscan.SyntaxError
+	if !errors.As(why, &at) {
+		return reject("InvalidEvent", "the event is not JSON")
+	}
+	return reject("InvalidEvent", "the event is not JSON at offset %d", at.Offset)
+}
 
 // Paths returns the members that Apply looks at, for those who scan an event for more than one purpose. Nobody may change
 // them.

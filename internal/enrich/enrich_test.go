@@ -3,6 +3,7 @@ package enrich
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -87,6 +88,16 @@ func TestWhatIsNoObjectIsRejected(t *testing.T) {
 		}
 		if string(got) != "x" {
 			t.Errorf("%q left %q", event, got)
+		}
+	}
+}
+
+func TestARefusalSaysNothingOfTheEvent(t *testing.T) {
+	e := compile(t, tagged)
+	for _, event := range []string{`{"ssn":§`, `{"ssn":"123"§`, `§`} {
+		_, err := e.Apply(nil, []byte(event), Info{})
+		if want := fmt.Sprintf("the event is not JSON at offset %d", strings.Index(event, "§")); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", event, err, want)
 		}
 	}
 }
