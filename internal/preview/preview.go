@@ -23,6 +23,7 @@ import (
 	"firehose/internal/destination"
 	"firehose/internal/erroroutput"
 	"firehose/internal/filter"
+	"firehose/internal/jsonscan"
 	"firehose/internal/process"
 	"firehose/internal/process/lambda"
 	"firehose/internal/stream"
@@ -176,14 +177,18 @@ func (r *run) refused(f *erroroutput.Failure) (Stage, error) {
 
 func (r *run) begin(event []byte) (Stage, error) {
 	r.event = bytes.TrimSpace(event)
-	if v := jsontext.Value(r.event); len(r.event) == 0 || r.event[0] != '{' || !v.IsValid() {
+	if len(r.event) == 0 || r.event[0] != '{' || !jsonscan.Valid(r.event) {
 		return r.refused(&erroroutput.Failure{Code: "Event.Invalid", Message: "the event is no JSON object"})
 	}
 	return Stage{Event: r.shown()}, nil
 }
 
-// shown is the event as it may be shown.
-func (r *run) shown() jsontext.Value { return bytes.Clone(r.steps.Shown(r.event)) }
+// shown is the event as it may be shown: masked, and in UTF-8.
+func (r *run) shown() jsontext.Value { return readable(r.steps.Shown(r.event)) }
+
+func readable(event []byte) jsontext.Value {
+	return bytes.ToValidUTF8(bytes.Clone(event), []byte("\ufffd"))
+}
 
 func (r *run) filter() (Stage, error) {
 	if r.steps.Filter() == nil {
@@ -243,7 +248,7 @@ func (r *run) function(ctx context.Context, call deliver.Function) (Stage, error
 	default:
 		r.event = bytes.Clone(one.Data)
 	}
-	if !jsontext.Value(r.event).IsValid() {
+	if !jsonscan.Valid(r.event) {
 		return Stage{Detail: fmt.Sprintf("the function made %d bytes that are not JSON", len(r.event))}, nil
 	}
 	return Stage{Event: r.shown()}, nil
@@ -258,7 +263,7 @@ func (r *run) mask(given bool) (Stage, error) {
 		return r.refused(failure)
 	}
 	r.event = bytes.Clone(masked)
-	stage := Stage{Event: r.event, Masked: append([]string(nil), done.Fields...)}
+	stage := Stage{Event: readable(r.event), Masked: append([]string(nil), done.Fields...)}
 	if done.Unparsed > 0 {
 		stage.Detail = fmt.Sprintf("%d hidden whole, being not what their masks expect", done.Unparsed)
 	}

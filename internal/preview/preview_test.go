@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"firehose/internal/deliver"
 	"firehose/internal/destination"
@@ -121,6 +122,16 @@ type function func(lambda.Record) (lambda.Result, error)
 func (f function) Call(_ context.Context, records []lambda.Record) ([]lambda.Result, error) {
 	result, err := f(records[0])
 	return []lambda.Result{result}, err
+}
+
+// Deliveries take whatever jsonscan takes, so such events are no failures here either.
+func TestWhatIsDeliveredThoughItIsUnusualIsShown(t *testing.T) {
+	for _, event := range []string{`{"lead_data":{"ssn":"123-45-6789","ssn":"123-45-6780"}}`, "{\"note\":\"a\xff\",\"lead_data\":{\"ssn\":\"123-45-6789\"}}"} {
+		r, text := through(t, delivery(nil), event)
+		if r.Outcome != Shown || len(r.Stages[0].Event) == 0 || secret.MatchString(text) || !utf8.ValidString(text) {
+			t.Errorf("%q: %s, %s", event, r.Outcome, text)
+		}
+	}
 }
 
 func TestTheFunctionIsCalledAndWhatItMadeIsShownMasked(t *testing.T) {
