@@ -118,6 +118,11 @@ func TestFlushFindsTheStreamByAsMuchAsIsNeeded(t *testing.T) {
 	flush("/v1/stream/b:flush", 404, `"code":"unknown_path","message":"POST /v1/stream/b:flush is nothing`)
 }
 
+func TestWhatCannotBeAskedIsSaidWithTheTextAsItCame(t *testing.T) {
+	ask(t, &streams{}, nil, "GET", "/v1/stream/a&b", 404, `"code":"unknown_path","message":"GET /v1/stream/a&b is nothing`)
+	ask(t, &streams{}, nil, "GET", "/v1/streams/b/events", 404, `"code":"unknown_path"`)
+}
+
 func TestFlushSaysWhatWentWrong(t *testing.T) {
 	fail := func(err error, wantStatus int, wantCode string) {
 		t.Helper()
