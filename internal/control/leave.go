@@ -53,8 +53,10 @@ func (r *running) dropped(d *delivery, floor record.Position) {
 			r.logger.Error("Counting what a delivery leaves undelivered failed.", "delivery", d.id, "error", err)
 		}
 		r.c.Metrics.DroppedRecords.WithLabelValues(r.key.Account, r.key.Region, r.key.Name, d.id, d.kind).Add(float64(left.Records))
-		r.logger.Warn("A destination is not declared any more; what it has not delivered it never will.",
-			"delivery", d.id, "floor", floor.String(), "records", left.Records)
+		if left.Records > 0 {
+			r.logger.Warn("A destination is not declared any more; what it has not delivered it never will.",
+				"delivery", d.id, "floor", floor.String(), "records", left.Records)
+		}
 		return nil
 	})
 }

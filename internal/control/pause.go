@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"firehose/internal/stream"
@@ -13,7 +14,7 @@ import (
 var ErrPausedByDocument = errors.New("the document declares the destination as paused")
 
 // pausedByDocument is who paused a delivery that is declared as paused.
-const pausedByDocument = "document"
+const pausedByDocument = "the document"
 
 // pausedNow says whether a delivery is to send nothing: its declaration says so, or somebody paused it.
 func (r *running) pausedNow(declared stream.Delivery) bool {
@@ -85,7 +86,15 @@ func (c *Control) repause(key stream.Key, id string, change func(*running, *deli
 	d := r.deliveries[id]
 	r.mu.Unlock()
 	if d == nil {
-		return fmt.Errorf("%w as %q", ErrNoDelivery, id)
+		return fmt.Errorf("%w as %q; it has %s", ErrNoDelivery, id, strings.Join(r.deliveryIDs(), ", "))
 	}
 	return change(r, d)
+}
+
+// deliveryIDs returns the ids of the deliveries.
+func (r *running) deliveryIDs() (ids []string) {
+	for _, d := range r.delivering() {
+		ids = append(ids, d.id)
+	}
+	return ids
 }

@@ -104,6 +104,8 @@ func (c *Control) planEvents(plan *deliver.Plan, s *stream.Stream, d stream.Deli
 	if plan.Events, err = process.Prepare(*d.Process.Events, around); err != nil {
 		return err
 	}
+	resolved := plan.Events.Resolved() // functions never compare equal, and versions that cut alike must
+	plan.Process.Events = &resolved
 	tables := plan.Events.Tables()
 	if tables == nil {
 		return nil

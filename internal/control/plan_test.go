@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"firehose/internal/deliver"
 	"firehose/internal/mask"
 	"firehose/internal/process"
 	"firehose/internal/stream"
@@ -83,6 +85,33 @@ func TestADeliveryWithoutWhatItRefersToWaitsAlone(t *testing.T) {
 		}
 		if found := n.Problems(); len(found) > 0 {
 			t.Errorf("problems are %+v", found)
+		}
+	})
+}
+
+// A version that only corrects the address must take over batches although error outputs behind them are delivered, which
+// it may if it makes the same batches.
+func TestWhatIsDoneToEventsComparesFromVersionToVersion(t *testing.T) {
+	newNode(t, func(n *node) {
+		plan := func() deliver.Plan {
+			declared := process.Events{Masks: []mask.Rule{{Path: "a", Kind: "hash"}}}
+			resolving := declared
+			resolving.Resolve = func() (process.Events, error) {
+				resolved := declared
+				resolved.Key = mask.Key{Secret: []byte("sixteen bytes at least")}
+				return resolved, nil
+			}
+			made := deliver.Plan{}
+			s := declare("s", "x")
+			d := stream.Delivery{Process: process.Config{Events: &resolving}}
+			made.Process = d.Process
+			if err := n.planEvents(&made, &s, d); err != nil {
+				t.Fatal(err)
+			}
+			return made
+		}
+		if a, b := plan(), plan(); !reflect.DeepEqual(a.Process, b.Process) {
+			t.Errorf("%+v and %+v differ", a.Process, b.Process)
 		}
 	})
 }

@@ -342,11 +342,11 @@ func (d *Delivery) awaitSlot(ctx context.Context) (moved bool) {
 	}
 }
 
-// mustFollow says whether the next batch must wait for those in flight.
+// mustFollow says whether the next batch must wait for those in flight. Error outputs hold up nothing: they have no order.
 func (d *Delivery) mustFollow() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.plans[d.state.latest().Version].Ordered && slices.ContainsFunc(d.flights, func(f *flight) bool { return !f.done })
+	return d.plans[d.state.latest().Version].Ordered && slices.ContainsFunc(d.flights, func(f *flight) bool { return !f.done && f.Failure == "" })
 }
 
 // aheadMax bounds the batches that are delivered while the floor, or the state that holds it, stays behind: for a batch

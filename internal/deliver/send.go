@@ -103,8 +103,10 @@ func (d *Delivery) deliverPart(ctx context.Context, f *flight, p part, to destin
 			made, err = d.encode(ctx, f, p, to)
 			made.sent = sent
 		}
-		if err == nil {
-			err = d.tryParcel(ctx, f, &made, to)
+		if err != nil {
+			first = time.Time{} // what cannot be encoded is not the destination's fault
+		} else if err = d.tryParcel(ctx, f, &made, to); first.IsZero() {
+			first = time.Now()
 		}
 		if err == nil {
 			*size += made.size
@@ -116,9 +118,6 @@ func (d *Delivery) deliverPart(ctx context.Context, f *flight, p part, to destin
 		}
 		if ctx.Err() != nil {
 			return nil, false
-		}
-		if first.IsZero() {
-			first = time.Now()
 		}
 		if divided := d.giveUp(f, p, to, err, try, first); divided != nil && !made.sent {
 			return divided, false
@@ -152,7 +151,7 @@ func (d *Delivery) giveUp(f *flight, p part, to destination.Destination, err err
 	d.mu.Unlock()
 	refused := verdict.AsRefused(err)
 	broken := verdict.AsSetUp(err)
-	late := budget > 0 && (broken == nil || broken.Bounded) && time.Since(first) >= budget
+	late := budget > 0 && !first.IsZero() && (broken == nil || broken.Bounded) && time.Since(first) >= budget
 	switch {
 	case refused != nil && !refused.Final && p.to-p.from > 1:
 		middle := (p.from + p.to) / 2

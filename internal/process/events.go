@@ -36,6 +36,7 @@ type Surroundings struct {
 
 // Prepared is Events compiled, with its tables. Any number of goroutines may use it.
 type Prepared struct {
+	resolved Events
 	filter   *filter.Filter
 	enricher *enrich.Enricher
 	masks    *mask.Masks
@@ -55,6 +56,7 @@ func Prepare(e Events, s Surroundings) (*Prepared, error) {
 			return nil, err
 		}
 	}
+	p.resolved, p.resolved.Resolve = e, nil
 	if e.Filter != nil {
 		if p.filter, err = filter.Compile(*e.Filter); err != nil {
 			return nil, fmt.Errorf("filter: %w", err)
@@ -91,6 +93,9 @@ func (p *Prepared) prepareScan() {
 
 // Tables returns the enrichment whose tables are to be loaded and kept fresh, or nil.
 func (p *Prepared) Tables() *enrich.Enricher { return p.enricher }
+
+// Resolved returns what was prepared, with nothing left to resolve: of equal ones the same becomes of an event.
+func (p *Prepared) Resolved() Events { return p.resolved }
 
 // Timed says whether events may get another length when they are processed again, so that their own is what counts.
 func (p *Prepared) Timed() bool { return p.timed }
