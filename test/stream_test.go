@@ -1,8 +1,10 @@
 package test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -31,9 +33,24 @@ func newAPI(url, key, secret string, client *http.Client) *firehose.Client {
 		Region:       "us-east-1",
 		BaseEndpoint: &url,
 		Credentials:  credentials.NewStaticCredentialsProvider(key, secret, ""),
-		HTTPClient:   client,
+		HTTPClient:   keepsBody{client},
 		Retryer:      aws.NopRetryer{},
 	})
+}
+
+// keepsBody sends requests whose bodies the SDK cannot close. It closes them as soon as an answer begins, and where the
+// transport only then looks whether more would follow, the closed body ends the connection amid the answer.
+type keepsBody struct{ client *http.Client }
+
+func (k keepsBody) Do(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	return k.client.Do(r)
 }
 
 // to describes a destination: batches of 1 MiB or a second.

@@ -40,3 +40,18 @@ type Addresser interface {
 	// Address is where requests for a bucket go, or an error if the settings make none.
 	Address(ctx context.Context, bucket string) (*url.URL, error)
 }
+
+// ReadUntil returns a reader that ends with its context.
+func ReadUntil(ctx context.Context, r io.Reader) io.Reader { return &bounded{ctx, r} }
+
+type bounded struct {
+	ctx    context.Context
+	reader io.Reader
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if err := b.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return b.reader.Read(p)
+}

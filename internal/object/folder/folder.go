@@ -136,23 +136,10 @@ func (s *Store) write(ctx context.Context, name string, o object.Object) (err er
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if _, err := io.Copy(f, &reader{ctx, io.NewSectionReader(o.Body, 0, o.Size)}); err != nil {
+	if _, err := io.Copy(f, object.ReadUntil(ctx, io.NewSectionReader(o.Body, 0, o.Size))); err != nil {
 		return err
 	}
 	return f.Sync()
-}
-
-// reader ends with its context.
-type reader struct {
-	ctx context.Context
-	io.Reader
-}
-
-func (r *reader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.Reader.Read(p)
 }
 
 // mkdirAll makes a folder and those above it, and syncs each folder that got a new one.

@@ -135,5 +135,5 @@ func (s *Store) Get(ctx context.Context, bucket, key string) (io.ReadCloser, err
 	return struct {
 		io.Reader
 		io.Closer
-	}{&reader{ctx, f}, f}, nil
+	}{object.ReadUntil(ctx, f), f}, nil
 }

@@ -41,7 +41,11 @@ func (s *Store) Get(ctx context.Context, bucket, key string) (io.ReadCloser, err
 	if err != nil {
 		return nil, fmt.Errorf("get s3://%s/%s: %w", bucket, key, judgeRead(err))
 	}
-	return out.Body, nil
+	// A connection is closed some time after the context ends, and what came before that could still be read.
+	return struct {
+		io.Reader
+		io.Closer
+	}{object.ReadUntil(ctx, out.Body), out.Body}, nil
 }
 
 // judgeRead judges an error of a reading request, whose permissions are others.
