@@ -8,10 +8,11 @@
 // Other members of that object stay; those that are set here are replaced, so that a producer cannot forge them. The rest
 // of an event is not decoded and not changed, whatever is in it.
 //
-// Tables are held in memory, whole, so they are bounded: one that is larger is not taken, and told of with the bound. Load reads them for the first time, and Run keeps them up to date: files are read
-// again when their size or time changes, tables behind a URL are asked for with the tag of the version at hand. A table
-// that cannot be read any more is used on as it was, and that is told once. So a lookup costs an event some nanoseconds
-// and never waits, but what it gives depends on when it is asked: a replay may find another row than the first try.
+// Tables are held in memory, whole, so they are bounded, each and together: one that is larger is not taken, and told of
+// with the bound. Load reads them for the first time, and Run keeps them up to date: files are read again when their size
+// or time changes, tables behind a URL are asked for with the tag of the version at hand. A table that cannot be read any
+// more is used on as it was, and that is told once. So a lookup costs an event some nanoseconds and never waits, but what
+// it gives depends on when it is asked: a replay may find another row than the first try.
 //
 // The package never decides whom an HTTP request may reach; the client that is given to it does. Nothing of an event
 // stands in an error: enrichment comes before masks.
@@ -43,6 +44,7 @@ type Config struct {
 
 // Options are what lookups need of their surroundings.
 type Options struct {
+	Tables *Tables                        // that hold them; nil for some of its own
 	Client *http.Client                   // for tables behind a URL
 	Tell   func(lookup string, err error) // that a table is out of date from now on, or with nil that it is no more; from Run
 }
@@ -79,7 +81,7 @@ func reject(code, format string, args ...any) error {
 	return &Error{erroroutput.Failure{Type: erroroutput.Enrichment, Code: "Enrichment." + code, Message: fmt.Sprintf(format, args...), Attempts: 1}}
 }
 
-// Compile checks a Config. Its tables are not read yet.
+// Compile checks a Config. Its tables are not read yet. An enricher that is not used any more is closed.
 func Compile(c Config, o Options) (*Enricher, error) {
 	if c.Path == "" {
 		c.Path = DefaultPath
@@ -109,6 +111,12 @@ func Compile(c Config, o Options) (*Enricher, error) {
 		if i > 0 && name == sorted[i-1] {
 			return nil, fmt.Errorf("%s.%s is set twice; give the lookup, the metadata or the tags another name", c.Path, name)
 		}
+	}
+	if o.Tables == nil {
+		o.Tables = NewTables(tableMax.bytes)
+	}
+	for _, l := range e.lookups {
+		l.source = o.Tables.open(l.Lookup, l.client)
 	}
 	e.paths = append(keys, path[:1])
 	e.scan = jsonscan.Compile(e.paths...)

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -49,14 +47,8 @@ const (
 	MissReject = "reject"
 )
 
-// Bounds of a table's source.
-const (
-	tableSizeMax = 64 << 20 // bytes; in memory a table takes some times that
-	refreshMin   = time.Second
-	fetchMax     = 30 * time.Second
-)
-
-var errTooLarge = fmt.Errorf("the table has more than %d bytes; at most so many are read", tableSizeMax)
+// refreshMin is the least time from one look to the next.
+const refreshMin = time.Second
 
 // lookup is a Lookup with its table.
 type lookup struct {
@@ -64,17 +56,16 @@ type lookup struct {
 	depth  int // of the key
 	client *http.Client
 	tell   func(string, error)
+	opened time.Time
+	source *source
 
-	rows atomic.Pointer[table]
+	hits, misses atomic.Uint64
 
-	// Of Load and Run, which do not run side by side.
-	failing bool
-	version string // of the table at hand: the file's size and time, or the answer's tag
-	due     time.Time
+	failing bool // as was told; of Run
 }
 
 func newLookup(c Lookup, o Options) (*lookup, error) {
-	l := &lookup{Lookup: c, depth: len(jsonscan.Dotted(c.Key)), client: o.Client, tell: o.Tell}
+	l := &lookup{Lookup: c, depth: len(jsonscan.Dotted(c.Key)), client: o.Client, tell: o.Tell, opened: time.Now()}
 	switch {
 	case c.Name == "":
 		return nil, errors.New("name is empty; it is the member that becomes the row")
@@ -132,7 +123,7 @@ var null = []byte("null")
 
 // row returns the row of the value that was found for the key, or nil for none.
 func (l *lookup) row(event []byte, v jsonscan.Value) ([]byte, error) {
-	rows := l.rows.Load()
+	rows := l.source.rows.Load()
 	if rows == nil {
 		return nil, ErrNotLoaded
 	}
@@ -140,10 +131,12 @@ func (l *lookup) row(event []byte, v jsonscan.Value) ([]byte, error) {
 		var short [64]byte
 		if key, ok := appendKey(short[:0], event[v.Start:v.End]); ok {
 			if row, ok := (*rows)[string(key)]; ok {
+				l.hits.Add(1)
 				return row, nil
 			}
 		}
 	}
+	l.misses.Add(1)
 	switch l.Miss {
 	case MissOmit:
 		return nil, nil
@@ -164,14 +157,15 @@ func appendKey(dst, value []byte) ([]byte, bool) {
 	return append(dst, value...), true
 }
 
-// Load reads the tables that were not read yet. After an error it can be called again.
+// Load reads the tables that were not read yet. After an error, a *verdict.SetUp, it can be called again.
 func (e *Enricher) Load(ctx context.Context) error {
 	for _, l := range e.lookups {
-		if l.rows.Load() != nil {
+		last := l.source.lastLook()
+		if l.source.rows.Load() != nil {
 			continue
 		}
-		if err := l.refresh(ctx); err != nil {
-			return fmt.Errorf("load the table %s: %w", l.Name, err)
+		if err := l.source.lookAgain(ctx, last.number); err != nil {
+			return unreadable(l.Lookup, err)
 		}
 	}
 	return nil
@@ -182,26 +176,31 @@ func (e *Enricher) Run(ctx context.Context) {
 	if len(e.lookups) == 0 {
 		return
 	}
-	for _, l := range e.lookups {
-		l.due = time.Now().Add(time.Duration(l.Refresh))
-	}
 	for {
-		next := slices.MinFunc(e.lookups, func(a, b *lookup) int { return a.due.Compare(b.due) })
-		timer := time.NewTimer(time.Until(next.due))
+		next := slices.MinFunc(e.lookups, func(a, b *lookup) int { return a.due().Compare(b.due()) })
+		timer := time.NewTimer(time.Until(next.due()))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return
 		case <-timer.C:
 		}
-		err := next.refresh(ctx)
+		last := next.source.lastLook()
+		if time.Now().Before(next.dueAfter(last)) {
+			continue // somebody else has looked meanwhile
+		}
+		err := next.source.lookAgain(ctx, last.number)
 		if ctx.Err() != nil {
 			return
 		}
 		next.note(err)
-		next.due = time.Now().Add(time.Duration(next.Refresh))
 	}
 }
+
+// due is when the table is to be looked at again.
+func (l *lookup) due() time.Time { return l.dueAfter(l.source.lastLook()) }
+
+func (l *lookup) dueAfter(last look) time.Time { return last.at.Add(time.Duration(l.Refresh)) }
 
 // note tells when the table begins and ceases to be out of date.
 func (l *lookup) note(err error) {
@@ -211,83 +210,37 @@ func (l *lookup) note(err error) {
 	l.failing = err != nil
 }
 
-// refresh reads the table if it has changed.
-func (l *lookup) refresh(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, fetchMax)
-	defer cancel()
-	read := l.readFile
-	if l.URL != "" {
-		read = func() (io.ReadCloser, string, error) { return l.fetch(ctx) }
+// Close gives the tables back, after Run.
+func (e *Enricher) Close() {
+	for _, l := range e.lookups {
+		l.source.tables.close(l.source)
 	}
-	body, version, err := read()
-	if err != nil || body == nil {
-		return err
-	}
-	defer body.Close()
-	text, err := io.ReadAll(io.LimitReader(body, tableSizeMax+1))
-	if err != nil {
-		return fmt.Errorf("read the table: %w", withoutURL(err))
-	}
-	if len(text) > tableSizeMax {
-		return errTooLarge
-	}
-	rows, err := parse(l.Format, l.Column, text, tableMax)
-	if err != nil {
-		return fmt.Errorf("read the table as %s: %w", l.Format, err)
-	}
-	l.rows.Store(&rows)
-	l.version = version
-	return nil
 }
 
-// readFile opens the file, unless it is the one at hand.
-func (l *lookup) readFile() (io.ReadCloser, string, error) {
-	info, err := os.Stat(l.File)
-	if err != nil {
-		return nil, "", err
-	}
-	if info.Size() > tableSizeMax {
-		return nil, "", errTooLarge
-	}
-	version := fmt.Sprintf("%d %d", info.Size(), info.ModTime().UnixNano())
-	if version == l.version {
-		return nil, "", nil
-	}
-	file, err := os.Open(l.File)
-	return file, version, err
+// LookupStatus is where a lookup stands.
+type LookupStatus struct {
+	Name         string
+	Hits, Misses uint64        // events with a row and without
+	Age          time.Duration // since the table was last known to be up to date, or, before that, wanted
+	Rows         int
+	Failures     uint64 // looks at the table that failed
+	Err          error  // of the last look
 }
 
-// fetch asks for the table, unless it is the one at hand.
-func (l *lookup) fetch(ctx context.Context) (io.ReadCloser, string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, l.URL, nil)
-	if err != nil {
-		return nil, "", withoutURL(err)
+// Lookups returns where the lookups stand.
+func (e *Enricher) Lookups() []LookupStatus {
+	var list []LookupStatus
+	for _, l := range e.lookups {
+		last := l.source.lastLook()
+		since := last.upToDate
+		if since.IsZero() {
+			since = l.opened
+		}
+		s := LookupStatus{Name: l.Name, Hits: l.hits.Load(), Misses: l.misses.Load(), Age: time.Since(since), Failures: last.failures, Err: last.err}
+		if rows := l.source.rows.Load(); rows != nil {
+			s.Rows = len(*rows)
+		}
+		list = append(list, s)
 	}
-	for name, value := range l.Headers {
-		request.Header.Set(name, value)
-	}
-	if l.version != "" {
-		request.Header.Set("If-None-Match", l.version)
-	}
-	response, err := l.client.Do(request)
-	if err != nil {
-		return nil, "", fmt.Errorf("get the table from %s: %w", request.URL.Host, withoutURL(err))
-	}
-	switch response.StatusCode {
-	case http.StatusOK:
-		return response.Body, response.Header.Get("ETag"), nil
-	case http.StatusNotModified:
-		return nil, "", response.Body.Close()
-	}
-	response.Body.Close()
-	return nil, "", fmt.Errorf("get the table from %s: the answer is %s", request.URL.Host, response.Status)
-}
-
-// withoutURL takes the address out of an error: it may hold a secret.
-func withoutURL(err error) error {
-	var of *url.Error
-	if errors.As(err, &of) {
-		return of.Err
-	}
-	return err
+	return list
 }

@@ -48,9 +48,16 @@ func (b *builder) add(key string, row []byte) error {
 	case len(b.table) > b.rows:
 		return fmt.Errorf("it has more than %d rows", b.rows)
 	case b.held > b.bounds.bytes:
-		return fmt.Errorf("its rows take more than %d bytes of memory", b.bounds.bytes)
+		return &errTooWide{b.bounds.bytes}
 	}
 	return nil
+}
+
+// errTooWide is the error of a table whose rows take more memory than they may.
+type errTooWide struct{ bytes int64 }
+
+func (e *errTooWide) Error() string {
+	return fmt.Sprintf("its rows take more than %d bytes of memory", e.bytes)
 }
 
 // The forms of a table.
@@ -63,8 +70,8 @@ const (
 // columnDefault is the member of JSON rows that is compared if no other is named.
 const columnDefault = "id"
 
-// parse reads a table. Of several rows with one key the last counts.
-func parse(format, column string, text []byte, most bounds) (table, error) {
+// parse reads a table, and says what it takes in memory. Of several rows with one key the last counts.
+func parse(format, column string, text []byte, most bounds) (table, int64, error) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	b := &builder{bounds: most, table: table{}}
 	var err error
@@ -76,7 +83,7 @@ func parse(format, column string, text []byte, most bounds) (table, error) {
 	default:
 		err = b.parseJSON(column, text)
 	}
-	return b.table, err
+	return b.table, b.held, err
 }
 
 // parseCSV reads rows as objects of strings, after a first row of names.

@@ -14,7 +14,7 @@ func TestTablesAreBounded(t *testing.T) {
 	small := bounds{rows: 3, columns: 2, bytes: 4 * (rowOverhead + 32)}
 	f := func(format, text, want string) {
 		t.Helper()
-		rows, err := parse(format, "", []byte(text), small)
+		rows, _, err := parse(format, "", []byte(text), small)
 		if want == "" && (err != nil || len(rows) == 0) || want != "" && (err == nil || !strings.HasSuffix(err.Error(), want)) {
 			t.Errorf("%s %.40q: %d rows, %v; want %q", format, text, len(rows), err, want)
 		}
@@ -83,7 +83,7 @@ func FuzzTables(f *testing.F) {
 		f.Add(format, "{\"id\":true}\n\n{\"id\":\"\xff\"}\r\n")
 	}
 	f.Fuzz(func(t *testing.T, format, text string) {
-		rows, err := parse(format, "", []byte(text), bounds{rows: 5, columns: 5, bytes: 10_000})
+		rows, _, err := parse(format, "", []byte(text), bounds{rows: 5, columns: 5, bytes: 10_000})
 		if err != nil {
 			return
 		}

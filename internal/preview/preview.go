@@ -96,6 +96,7 @@ func Run(ctx context.Context, d stream.Delivery, around Surroundings, event []by
 		r.fail(Prepare, err)
 		return r.Result
 	}
+	defer prepared.Close()
 	if prepared.Tables() != nil {
 		if err := prepared.Tables().Load(ctx); err != nil {
 			r.fail(Enrich, err)

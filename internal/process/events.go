@@ -30,6 +30,7 @@ type Events struct {
 
 // Surroundings are what the steps need of the server.
 type Surroundings struct {
+	Tables *enrich.Tables                 // that hold tables of lookups; nil for some of its own
 	Client *http.Client                   // for tables behind a URL
 	Tell   func(lookup string, err error) // that a table is out of date from now on, or with nil that it is no more; nil for nobody
 }
@@ -47,7 +48,7 @@ type Prepared struct {
 	enriches int             // which of them is the first of the enrichment
 }
 
-// Prepare resolves and compiles Events. Its tables are loaded by whoever runs Tables.
+// Prepare resolves and compiles Events. Its tables are loaded by whoever runs Tables. What is not used any more is closed.
 func Prepare(e Events, s Surroundings) (*Prepared, error) {
 	p := &Prepared{}
 	var err error
@@ -64,12 +65,13 @@ func Prepare(e Events, s Surroundings) (*Prepared, error) {
 	}
 	if e.Enrich != nil {
 		p.timed = e.Enrich.Processing || len(e.Enrich.Lookups) > 0
-		if p.enricher, err = enrich.Compile(*e.Enrich, enrich.Options{Client: s.Client, Tell: s.Tell}); err != nil {
+		if p.enricher, err = enrich.Compile(*e.Enrich, enrich.Options{Tables: s.Tables, Client: s.Client, Tell: s.Tell}); err != nil {
 			return nil, fmt.Errorf("enrich: %w", err)
 		}
 	}
 	if len(e.Masks) > 0 {
 		if p.masks, err = mask.Compile(e.Masks, e.Key); err != nil {
+			p.Close()
 			return nil, fmt.Errorf("mask: %w", err)
 		}
 		p.listed = e.MaskedFields
@@ -93,6 +95,13 @@ func (p *Prepared) prepareScan() {
 
 // Tables returns the enrichment whose tables are to be loaded and kept fresh, or nil.
 func (p *Prepared) Tables() *enrich.Enricher { return p.enricher }
+
+// Close gives back the tables.
+func (p *Prepared) Close() {
+	if p.enricher != nil {
+		p.enricher.Close()
+	}
+}
 
 // Resolved returns what was prepared, with nothing left to resolve: of equal ones the same becomes of an event.
 func (p *Prepared) Resolved() Events { return p.resolved }
