@@ -37,10 +37,7 @@ func benchCommands() map[string]func(context.Context, []string) error {
 func runBench(ctx context.Context, args []string) error {
 	if len(args) > 0 {
 		if run, ok := benchCommands()[args[0]]; ok {
-			if err := run(ctx, args[1:]); !errors.Is(err, flag.ErrHelp) {
-				return err
-			}
-			return nil
+			return run(ctx, args[1:])
 		}
 		if args[0] == "-h" || args[0] == "--help" || args[0] == "help" {
 			fmt.Print(benchUsage)
@@ -92,10 +89,8 @@ func (f *benchFlags) withLoad() {
 
 // parse reads the flags and completes what follows from them.
 func (f *benchFlags) parse(args []string) (err error) {
-	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
+	if err := parseFlags(f.FlagSet, args); err != nil {
 		return err
-	} else if err != nil {
-		return errUsage
 	}
 	if f.NArg() > 0 {
 		return unexpected(f.Name(), f.Arg(0))

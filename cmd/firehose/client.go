@@ -41,13 +41,29 @@ func newFlags(name, usage string) (*flag.FlagSet, *client) {
 	return flags, c
 }
 
+// parseFlags reads flags. Where help is asked for it goes to standard output and the process ends; what is wrong is said in
+// one line.
+func parseFlags(flags *flag.FlagSet, args []string) error {
+	flags.SetOutput(io.Discard)
+	err := flags.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		flags.SetOutput(os.Stdout)
+		flags.Usage()
+		os.Exit(0)
+	case err != nil:
+		fmt.Fprintf(os.Stderr, "firehose %s: %v; see firehose %s --help\n", flags.Name(), err, flags.Name())
+		err = errUsage
+	}
+	flags.SetOutput(nil)
+	return err
+}
+
 // parseAll reads flags, among which arguments may stand, and returns the arguments.
 func parseAll(flags *flag.FlagSet, args []string) (given []string, err error) {
 	for {
-		if err := flags.Parse(args); err == flag.ErrHelp {
-			os.Exit(0)
-		} else if err != nil {
-			return nil, errUsage
+		if err := parseFlags(flags, args); err != nil {
+			return nil, err
 		}
 		if flags.NArg() == 0 {
 			return given, nil
@@ -184,6 +200,9 @@ func failure(answer []byte) error {
 	if json.Unmarshal(answer, &failed) != nil || json.Unmarshal(failed.Error, &said) != nil || said.Message == "" {
 		return nil
 	}
+	if said.Code == "MissingAuthenticationTokenException" {
+		said.Message += "; this server wants a key: set FIREHOSE_API_KEY, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+	}
 	return fmt.Errorf("%s (%s)", said.Message, said.Code)
 }
 
@@ -199,6 +218,8 @@ func (c *client) unanswered(err error) error {
 		return fmt.Errorf("ask %s: %w (is the server running? Its address is given with --url)", c.url, err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%s has not answered in time (--timeout); %s/healthz says what is in the way", c.url, c.url)
+	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"): // an error of net/http without a type
+		return fmt.Errorf("ask %s: the server there speaks HTTP without TLS; give --url with http://", c.url)
 	}
 	return fmt.Errorf("ask %s: %w", c.url, err)
 }

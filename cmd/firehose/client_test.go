@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -52,6 +53,13 @@ func TestClientSaysWhatIsInTheWay(t *testing.T) {
 		w.WriteHeader(http.StatusNotFound)
 		w.Write([]byte(`{"error": {"code": "stream_not_found", "message": "there is none"}}`))
 	}), "there is none (stream_not_found)")
+	f(server(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		w.Write([]byte(`{"error": {"code": "MissingAuthenticationTokenException", "message": "Missing"}}`))
+	}), "FIREHOSE_API_KEY", "AWS_ACCESS_KEY_ID")
+	plain := httptest.NewServer(nil)
+	t.Cleanup(plain.Close)
+	f(strings.Replace(plain.URL, "http:", "https:", 1), "without TLS", "http://")
 }
 
 func TestVerifyOfAFolderWithoutALogFails(t *testing.T) {
@@ -67,4 +75,34 @@ func TestVerifyOfAFolderWithoutALogFails(t *testing.T) {
 			t.Errorf("an empty log: %v", err)
 		}
 	}
+}
+
+func TestHelpGoesToStandardOutput(t *testing.T) {
+	if of := os.Getenv("FIREHOSE_TEST_RUN"); of != "" {
+		os.Exit(run(t.Context(), strings.Fields(of)))
+	}
+	f := func(call string, status int, stdout, stderr string) {
+		t.Helper()
+		c := exec.Command(os.Args[0], "-test.run=^TestHelpGoesToStandardOutput$")
+		c.Env = append(os.Environ(), "FIREHOSE_TEST_RUN="+call)
+		var out, problem strings.Builder
+		c.Stdout, c.Stderr = &out, &problem
+		if err := c.Run(); err != nil && c.ProcessState == nil {
+			t.Fatal(err)
+		}
+		if c.ProcessState.ExitCode() != status || !strings.HasPrefix(out.String(), stdout) || !strings.HasPrefix(problem.String(), stderr) {
+			t.Errorf("%s: status %d, standard output %q, standard error %q; want %d, %q, %q", call, c.ProcessState.ExitCode(), &out, &problem, status, stdout, stderr)
+		}
+	}
+	f("flush --help", 0, "Delivers what a stream holds", "")
+	f("put NAME -h", 0, "Puts the events", "")
+	f("log --help", 0, "Looks at the log", "")
+	f("schema --help", 0, "Proposes a table", "")
+	f("demo --help", 0, "Shows the whole way", "")
+	f("bench put --help", 0, "Usage of bench put", "")
+	f("--version", 0, "firehose ", "")
+	f("flush --bogus NAME", 2, "", "firehose flush: flag provided but not defined: -bogus; see firehose flush --help\n")
+	f("flush", 2, "", "firehose flush: want one name of a stream, got none\n")
+	f("log", 2, "", "Looks at the log")
+	f("streems", 2, "", `firehose: there is no command "streems"`)
 }

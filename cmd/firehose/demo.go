@@ -52,11 +52,9 @@ func runDemo(ctx context.Context, args []string) error {
 		fmt.Fprint(flags.Output(), demoUsage+"\n")
 		flags.PrintDefaults()
 	}
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return nil
+	switch err := parseFlags(flags, args); {
 	case err != nil:
-		return errUsage
+		return err
 	case flags.NArg() > 0:
 		return unexpected(flags.Name(), flags.Arg(0))
 	case d.records < 1:

@@ -29,6 +29,9 @@ func runLog(_ context.Context, args []string) error {
 	blocks := flags.Bool("blocks", false, "list every block too, before its segment")
 	flags.Usage = func() { fmt.Fprint(flags.Output(), logUsage) }
 	if len(args) == 0 || args[0] != "inspect" && args[0] != "verify" {
+		if err := parseFlags(flags, args); err != nil {
+			return err
+		}
 		flags.Usage()
 		return errUsage
 	}

@@ -64,6 +64,9 @@ func run(ctx context.Context, args []string) int {
 		usage(os.Stdout)
 		return 0
 	}
+	if args[0] == "--version" || args[0] == "-version" {
+		args = []string{"version"}
+	}
 	for _, c := range commands() {
 		if c.name != args[0] {
 			continue

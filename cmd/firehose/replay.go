@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -108,7 +109,7 @@ func (p *replayCommand) list(ctx context.Context) error {
 	table := tabwriter.NewWriter(p.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "REPLAY\tDESTINATION\tSTATUS\tDONE\tEVENTS\tBEGUN\tBY\tREASON")
 	for _, r := range answer.Replays {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%.0f %%\t%d\t%s\t%s\t%s\n", r.ID, r.Destination, r.Status, 100*r.Done, r.Events, r.Created.Format(time.RFC3339), r.By, r.Reason)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%.0f %%\t%d\t%s\t%s\t%s\n", r.ID, r.Destination, r.Status, 100*r.Done, r.Events, r.Created.Format(time.RFC3339), r.By, cmp.Or(r.Reason, "-"))
 	}
 	return table.Flush()
 }
@@ -174,7 +175,7 @@ func (p *replayCommand) printPlan(body io.Reader) error {
 	if p.json {
 		return json.NewEncoder(p.out).Encode(plan)
 	}
-	fmt.Fprintf(p.out, "%d events, %d bytes, from %s to %s\n", plan.Events, plan.Bytes, plan.From, plan.Until)
+	fmt.Fprintf(p.out, "%s, %s, from %s to %s\n", counted(int(plan.Events), "event"), counted(int(plan.Bytes), "byte"), plan.From, plan.Until)
 	if plan.Passing != nil {
 		fmt.Fprintf(p.out, "%d of them pass the destination's filter\n", *plan.Passing)
 	}
@@ -188,7 +189,7 @@ func (p *replayCommand) print(r api.Replay) error {
 	if p.json {
 		return json.NewEncoder(p.out).Encode(r)
 	}
-	fmt.Fprintf(p.out, "%s %s: a range of %d events, for %s\n", r.ID, r.Status, r.Events, r.Destination)
+	fmt.Fprintf(p.out, "%s %s: a range of %s, for %s\n", r.ID, r.Status, counted(int(r.Events), "event"), r.Destination)
 	if r.Gap {
 		return fmt.Errorf("%s is not whole: the log did not have all of the range, which was dropped meanwhile or is damaged", r.ID)
 	}
@@ -202,7 +203,7 @@ const followEvery = 500 * time.Millisecond
 func (p *replayCommand) follow(ctx context.Context, r api.Replay) error {
 	said := ""
 	for r.Status == "running" {
-		if now := fmt.Sprintf("%s: %.0f %% of %d events", r.ID, 100*r.Done, r.Events); now != said {
+		if now := fmt.Sprintf("%s: %.0f %% of %s", r.ID, 100*r.Done, counted(int(r.Events), "event")); now != said {
 			fmt.Fprintln(os.Stderr, now)
 			said = now
 		}

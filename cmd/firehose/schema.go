@@ -34,11 +34,10 @@ func runSchema(_ context.Context, args []string) error {
 		fmt.Fprint(flags.Output(), schemaUsage)
 		flags.PrintDefaults()
 	}
-	if len(args) > 0 && (args[0] == "-h" || args[0] == "--help") {
-		flags.Usage()
-		return nil
-	}
 	if len(args) == 0 || args[0] != "infer" {
+		if err := parseFlags(flags, args); err != nil {
+			return err
+		}
 		flags.Usage()
 		return errUsage
 	}

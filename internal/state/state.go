@@ -34,7 +34,7 @@ var (
 func Open(path string) (*DB, error) {
 	bolt, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType})
 	if errors.Is(err, bolterrors.ErrTimeout) {
-		return nil, fmt.Errorf("open %s: another process is using this data folder", path)
+		return nil, fmt.Errorf("open %s: another process is using this data folder: stop it, or give another with --data-dir", path)
 	}
 	var refused *fs.PathError
 	switch {
