@@ -14,7 +14,7 @@
 //   - Numbers and strings that read as a plain decimal number compare as numbers, exactly if they are whole. Other
 //     strings and booleans are equal if their texts are, and strings are ordered by their bytes.
 //   - An array stands for each of its elements: a comparison holds if it holds for one. != holds if = does not. Two
-//     arrays are equal if they hold the same in any order.
+//     arrays are equal if they hold the same in any order; below twenty arrays in one another the order counts.
 //   - null equals null alone and has no order.
 //
 // One pass of internal/jsonscan finds the members that a filter names and checks that the event is JSON; only they are
@@ -24,9 +24,9 @@
 // two members of an event of a kilobyte, in one run: the pass alone 1.20 microseconds, with two predicates 1.39, with
 // cel-go 2.07, decoding the event alone about 36 (BenchmarkMatch).
 //
-// Nothing that an event holds makes a filter run long: predicates are linear in the event, and what is left to cel-go is
-// stopped after a number of steps. An evaluation that fails does not pass the event; the error never tells what the event
-// holds.
+// Nothing that an event holds makes a filter run long: predicates are linear in the event, or sort a part of it, what is
+// left to cel-go is stopped after a number of steps, and a regular expression that comes from the event itself must be
+// short. An evaluation that fails does not pass the event; the error never tells what the event holds.
 //
 // Explain tells which predicate kept an event from passing, what it found and what it wanted. What it found is kept apart
 // from the text, for the caller to mask. The package itself masks nothing, and logs nothing.

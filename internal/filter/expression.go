@@ -11,6 +11,7 @@ import (
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
 	unparser "cel.dev/cel-go/parser"
 )
 
@@ -163,14 +164,19 @@ func (x *translator) textCall(name string, target, arg ast.Expr) node {
 	}
 	test := textTest(name, part.data)
 	if name == "matches" {
-		pattern, err := regexp.Compile(string(part.data))
-		if err != nil {
-			x.failed(x.at, x.text, x.offset(x.info.GetStartLocation(arg.ID())), err.Error())
-			return constant(no)
-		}
-		test = pattern.Match
+		test = x.pattern(arg, string(part.data))
 	}
 	return x.predicate(x.exactField(path), name+" "+string(part.json()), ofText(test), false)
+}
+
+// pattern compiles a regular expression that stands at arg.
+func (x *translator) pattern(arg ast.Expr, source string) func(data []byte) bool {
+	compiled, err := regexp.Compile(source)
+	if err != nil {
+		x.failed(x.at, x.text, x.offset(x.info.GetStartLocation(arg.ID())), err.Error())
+		return func([]byte) bool { return false }
+	}
+	return compiled.Match
 }
 
 // literal returns the value of a constant, or of a list of constants.
@@ -248,7 +254,7 @@ func (x *translator) program(e ast.Expr) node {
 		panic("filter: " + err.Error())
 	}
 	whole.Expr, whole.SourceInfo = rewritten, info
-	env, err := x.env.Extend(r.variables...)
+	env, err := x.env.Extend(append(r.variables, r.functions...)...)
 	if err != nil {
 		panic("filter: declare members: " + err.Error()) // they have names of ours
 	}
@@ -282,6 +288,7 @@ type rewriter struct {
 	*translator
 	program   *program
 	variables []cel.EnvOption
+	functions []cel.EnvOption
 	fresh     int64 // the latest id of an expression that was not there before
 }
 
@@ -308,6 +315,11 @@ func (r *rewriter) rewrite(e ast.Expr, bound []string) ast.Expr {
 		}
 		for _, a := range call.Args() {
 			args = append(args, r.rewrite(a, bound))
+		}
+		if call.FunctionName() == "matches" && len(args) == 2 {
+			if pattern, ok := literal(args[1]); ok && pattern.kind == text {
+				return r.factory.NewCall(e.ID(), r.matcher(args[1], string(pattern.data)), args[0])
+			}
 		}
 		if own := replaced[call.FunctionName()]; own != "" {
 			return r.factory.NewCall(e.ID(), own, args...)
@@ -336,6 +348,14 @@ func (r *rewriter) rewrite(e ast.Expr, bound []string) ast.Expr {
 			r.rewrite(m.AccuInit(), bound), r.rewrite(m.LoopCondition(), inner), r.rewrite(m.LoopStep(), inner), r.rewrite(m.Result(), inner))
 	}
 	return e
+}
+
+// matcher declares a function that matches one regular expression, and returns its name.
+func (r *rewriter) matcher(arg ast.Expr, source string) string {
+	name, test := "@matches_"+strconv.FormatInt(arg.ID(), 10), r.pattern(arg, source)
+	r.functions = append(r.functions, cel.Function(name, cel.Overload(name+"_dyn", []*cel.Type{cel.DynType}, cel.BoolType,
+		cel.UnaryBinding(func(v ref.Val) ref.Val { return testText(v, test) }))))
+	return name
 }
 
 // rewriteSelect makes has(x.y) a call, since a member that is missing is a value of its own here.

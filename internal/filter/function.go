@@ -2,6 +2,7 @@ package filter
 
 import (
 	"regexp"
+	"regexp/syntax"
 	"strconv"
 
 	"cel.dev/cel-go/cel"
@@ -47,16 +48,49 @@ func testText(v ref.Val, test func([]byte) bool) ref.Val {
 	return types.Bool(ofText(test)(own))
 }
 
+// Bounds of regular expressions that an event brings.
+const (
+	patternMax      = 200        // bytes
+	patternStepsMax = 10_000_000 // instructions of the expression times bytes of the text
+	wrongPattern    = "the regular expression is wrong, too long, or too much for the text"
+)
+
+// matches is for regular expressions that are no constants.
 func matches(l, r ref.Val) ref.Val {
 	source, ok := r.(types.String)
 	if !ok {
 		return types.MaybeNoSuchOverloadErr(r)
 	}
-	pattern, err := regexp.Compile(string(source))
-	if err != nil {
-		return types.NewErr("no regular expression")
+	if instructions := instructionsOf(string(source)); instructions == 0 || instructions*lengthOf(l) > patternStepsMax {
+		return types.NewErrFromString(wrongPattern)
 	}
-	return testText(l, pattern.Match)
+	return testText(l, regexp.MustCompile(string(source)).Match)
+}
+
+// instructionsOf counts those that a short regular expression compiles to; 0 for one that is wrong or too long.
+func instructionsOf(source string) int {
+	if len(source) > patternMax {
+		return 0
+	}
+	parsed, err := syntax.Parse(source, syntax.Perl)
+	if err != nil {
+		return 0
+	}
+	compiled, err := syntax.Compile(parsed.Simplify())
+	if err != nil {
+		return 0
+	}
+	return len(compiled.Inst)
+}
+
+func lengthOf(v ref.Val) int {
+	switch v := v.(type) {
+	case types.String:
+		return len(v)
+	case array:
+		return len(v.doc)
+	}
+	return 1
 }
 
 // compareCEL compares as predicates do, and what JSON does not have, such as times, as CEL does.
@@ -96,7 +130,7 @@ func within(l, r ref.Val) ref.Val {
 		wanted, ok := fromCEL(l)
 		constants, too := fromCEL(all)
 		if ok && too {
-			return types.Bool(oneOf(constants.list, false)(wanted))
+			return types.Bool(isWithin(wanted, constants))
 		}
 	}
 	container, ok := r.(traits.Container)
@@ -104,6 +138,22 @@ func within(l, r ref.Val) ref.Val {
 		return types.MaybeNoSuchOverloadErr(r)
 	}
 	return container.Contains(l)
+}
+
+// isWithin looks for a value in a list that an event may hold, for an array by keys.
+func isWithin(wanted, in value) bool {
+	var constants []value
+	for all := in.elements(); ; {
+		e, ok := all.next()
+		switch {
+		case !ok:
+			return wanted.kind == list && oneOf(constants, false)(wanted)
+		case wanted.kind == list:
+			constants = append(constants, e)
+		case equal(wanted, e, false):
+			return true
+		}
+	}
 }
 
 // calculate does what CEL does, and takes a whole number and one with a fraction together.

@@ -98,3 +98,36 @@ func (n numeral) appendKey(dst []byte) []byte {
 	}
 	return strconv.AppendFloat(dst, n.f, 'f', -1, 64)
 }
+
+// ends returns what decides how an array's elements are ordered beside another value: what is before or behind any of them,
+// or equals one at an end, is so beside one of these. Numbers that compare digit by digit have ends of their own.
+func (v value) ends() (ends []value) {
+	if v.kind != list {
+		return []value{v}
+	}
+	var least, greatest [3]value // of texts, numbers, numbers with digits
+	v.any(func(e value) bool {
+		class := 0
+		switch n, ok := e.numeral(); {
+		case ok && n.digits != nil:
+			class = 2
+		case ok:
+			class = 1
+		case e.kind != text:
+			return false // has no order
+		}
+		if c, ok := order(e, least[class]); !ok || c < 0 {
+			least[class] = e
+		}
+		if c, ok := order(e, greatest[class]); !ok || c > 0 {
+			greatest[class] = e
+		}
+		return false
+	})
+	for class := range least {
+		if least[class].kind != missing {
+			ends = append(ends, least[class], greatest[class])
+		}
+	}
+	return ends
+}

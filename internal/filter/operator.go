@@ -3,6 +3,7 @@ package filter
 import (
 	"bytes"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -17,7 +18,8 @@ func comparison(op string, fold bool) (test func(a, b value) bool, negate bool) 
 			if a.kind != list && b.kind != list {
 				return scalars(a, b)
 			}
-			return a.any(func(a value) bool { return b.any(func(b value) bool { return scalars(a, b) }) })
+			ends := b.ends()
+			return a.any(func(a value) bool { return slices.ContainsFunc(ends, func(b value) bool { return scalars(a, b) }) })
 		}
 	}
 	switch op {
@@ -33,31 +35,35 @@ func comparison(op string, fold bool) (test func(a, b value) bool, negate bool) 
 	return func(a, b value) bool { return equal(a, b, fold) }, op == "!="
 }
 
-// oneOf tests for equality with one of some constants. Many are looked up by their key.
+// oneOf tests for equality with one of some constants. Many are looked up by their keys.
 func oneOf(constants []value, fold bool) func(value) bool {
 	const few = 8
-	known := map[string]bool{}
-	for _, c := range constants {
-		if c.kind == list || fold {
-			known = nil
-			break
-		}
-		known[string(appendKey(nil, c, false))] = true
-	}
-	if known == nil || len(constants) <= few {
+	if fold || len(constants) <= few {
 		return func(v value) bool {
-			for _, c := range constants {
-				if equal(v, c, fold) {
-					return true
-				}
-			}
-			return false
+			return slices.ContainsFunc(constants, func(c value) bool { return equal(v, c, fold) })
 		}
+	}
+	scalars, elements, lists := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, c := range constants {
+		key := string(appendKey(nil, c, false))
+		if c.kind != list {
+			scalars[key] = true
+			continue
+		}
+		lists[key] = true
+		c.any(func(e value) bool {
+			elements[string(appendKey(nil, e, false))] = true
+			return false
+		})
 	}
 	return func(v value) bool {
+		if v.kind == list && len(lists) > 0 && lists[string(appendKey(nil, v, false))] {
+			return true
+		}
 		return v.any(func(e value) bool {
 			var short [64]byte
-			return known[string(appendKey(short[:0], e, false))]
+			key := appendKey(short[:0], e, false)
+			return scalars[string(key)] || v.kind != list && elements[string(key)]
 		})
 	}
 }
@@ -170,12 +176,31 @@ func isBlank(v value) bool {
 	case text:
 		return len(bytes.TrimSpace(v.data)) == 0
 	case list:
-		for all := v.elements(); ; {
-			e, ok := all.next()
-			if !ok || !isBlank(e) {
-				return !ok
-			}
-		}
+		return isBlankArray(v.data)
 	}
 	return false
+}
+
+// isBlankArray walks an array of JSON and those in it as one text.
+func isBlankArray(doc []byte) bool {
+	for i := 0; i < len(doc); i++ {
+		switch doc[i] {
+		case '[', ']', ',', ' ', '\t', '\r', '\n':
+		case 'n':
+			i += len("ull")
+		case '"':
+			start := i
+			for i++; doc[i] != '"'; i++ {
+				if doc[i] == '\\' {
+					i++
+				}
+			}
+			if !isBlank(valueOf(doc[start : i+1])) {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
 }

@@ -55,7 +55,7 @@ func (p *program) String() string { return p.text }
 // cause tells why an evaluation failed without what the event holds, which errors of cel-go may quote.
 func cause(err error) string {
 	for _, known := range []string{"no such overload", "no such key", "no such attribute", "index out of bounds",
-		"division by zero", "modulus by zero", "integer overflow", "unsigned integer overflow"} {
+		"division by zero", "modulus by zero", "integer overflow", "unsigned integer overflow", wrongPattern} {
 		if strings.Contains(err.Error(), known) {
 			return known
 		}
@@ -88,7 +88,7 @@ func (a *activation) ResolveName(name string) (any, bool) {
 
 func (a *activation) Parent() cel.Activation { return nil }
 
-// toCEL makes a value of CEL of JSON that was scanned. Members of objects are read when they are asked for.
+// toCEL makes a value of CEL of JSON that was scanned. What arrays and objects hold is read when it is asked for.
 func toCEL(doc []byte) ref.Val {
 	switch v := valueOf(doc); v.kind {
 	case text:
@@ -100,12 +100,7 @@ func toCEL(doc []byte) ref.Val {
 	case object:
 		return newMembers(doc)
 	case list:
-		elements := []ref.Val{}
-		all := v.elements()
-		for e := all.nextJSON(); e != nil; e = all.nextJSON() {
-			elements = append(elements, toCEL(e))
-		}
-		return types.NewRefValList(adapter{}, elements)
+		return newArray(doc)
 	}
 	if whole, err := strconv.ParseInt(string(doc), 10, 64); err == nil {
 		return types.Int(whole)
@@ -136,6 +131,8 @@ func fromCEL(v ref.Val) (value, bool) {
 		return textValue(string(v)), true
 	case members:
 		return value{kind: object, data: v.doc}, true
+	case array:
+		return value{kind: list, data: v.doc}, true
 	case traits.Lister:
 		elements := []value{}
 		for all := v.Iterator(); all.HasNext() == types.True; {
@@ -148,6 +145,21 @@ func fromCEL(v ref.Val) (value, bool) {
 		return listValue(elements), true
 	}
 	return value{}, false
+}
+
+// array is an array. Its elements are read when they are asked for.
+type array struct {
+	traits.Lister
+	doc []byte
+}
+
+func newArray(doc []byte) array {
+	elements := []json.RawMessage{}
+	all := valueOf(doc).elements()
+	for e := all.nextJSON(); e != nil; e = all.nextJSON() {
+		elements = append(elements, e)
+	}
+	return array{types.NewList(adapter{}, elements), doc}
 }
 
 // members is an object. What it does not have is absent, in place of an error.

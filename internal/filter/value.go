@@ -191,8 +191,14 @@ func order(a, b value) (int, bool) {
 	return bytes.Compare(a.data, b.data), true
 }
 
+// nestedMax is how deep arrays in arrays are compared whatever their order. What lies deeper must be spelled the same, so
+// that no event makes a comparison take longer than some walks over it.
+const nestedMax = 20
+
 // appendKey appends a text that is the same for values that are equal, of arrays whatever their order.
-func appendKey(dst []byte, v value, fold bool) []byte {
+func appendKey(dst []byte, v value, fold bool) []byte { return appendNestedKey(dst, v, fold, 0) }
+
+func appendNestedKey(dst []byte, v value, fold bool, depth int) []byte {
 	switch v.kind {
 	case null:
 		return append(dst, 'z', 0)
@@ -209,13 +215,16 @@ func appendKey(dst []byte, v value, fold bool) []byte {
 		}
 		return append(append(append(dst, 'o'), sorted...), 0)
 	case list:
+		if depth == nestedMax {
+			return append(append(append(dst, 'd'), v.json()...), 0)
+		}
 		var keys [][]byte
 		for all := v.elements(); ; {
 			e, ok := all.next()
 			if !ok {
 				break
 			}
-			keys = append(keys, appendKey(nil, e, fold))
+			keys = append(keys, appendNestedKey(nil, e, fold, depth+1))
 		}
 		slices.SortFunc(keys, bytes.Compare)
 		dst = append(dst, '[')
