@@ -157,7 +157,7 @@ func (r *running) adapt(ctx context.Context, d *delivery, declared stream.Delive
 	}
 	d.declared.Store(&declared)
 	if !paused {
-		return d.Resume()
+		d.Resume()
 	}
 	return nil
 }

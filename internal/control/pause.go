@@ -53,9 +53,7 @@ func (c *Control) Resume(key stream.Key, id, by string) error {
 		if declared && r.declared.Load().Status != stream.Deleting {
 			return ErrPausedByDocument
 		}
-		if err := d.Resume(); err != nil {
-			return err
-		}
+		d.Resume()
 		err := r.saveLocked(func(s *stream.Stream) {
 			delete(s.Pauses, id)
 			if declared {

@@ -236,10 +236,7 @@ func (d *Delivery) cutLocked() record.Position {
 		p = later(p, s.Until.behind())
 	}
 	for _, f := range d.flights {
-		p = later(p, f.End)
-		if f.stored != nil {
-			p = later(p, f.stored.span.Until.behind())
-		}
+		p = later(p, f.behind())
 	}
 	return p
 }

@@ -161,19 +161,20 @@ type Delivery struct {
 
 	mu      sync.Mutex
 	state   State
-	plans   map[int]Plan    // by version
-	flights []*flight       // in the order of their records
-	next    record.Position // what is before it is delivered or in flight
-	spans   []Span          // of processed records that are delivered above the floor
-	unsaved int             // spans that no state was saved with
-	sent    []Sent          // delivered since the state was last saved
-	changed chan struct{}   // closed and replaced when the saved floor moves
-	resumed chan struct{}   // closed when the pause ends; nil while there is none
-	pausing chan struct{}   // closed when the next pause begins
-	resting bool            // nothing is to be sent: there is a pause that nobody is ending, or the delivery ends
-	gap     bool            // the log did not have all of what was read
-	stuck   *Problem        // why the log cannot be read further; nil while it can
-	stuckAt record.Position // from where on
+	plans   map[int]Plan     // by version
+	flights []*flight        // in the order of their records
+	next    record.Position  // what is before it is delivered or in flight
+	spans   []Span           // of processed records that are delivered above the floor
+	unsaved int              // spans that no state was saved with
+	sent    []Sent           // delivered since the state was last saved
+	changed chan struct{}    // closed and replaced when the saved floor moves
+	resumed chan struct{}    // closed when the pause ends; nil while there is none
+	pausing chan struct{}    // closed when the next pause begins
+	wary    bool             // the destination has taken nothing since a try failed, or nothing is sent: the state has a reach
+	saves   *record.Position // the reach of the state that is being saved; nil when there is none
+	gap     bool             // the log did not have all of what was read
+	stuck   *Problem         // why the log cannot be read further; nil while it can
+	stuckAt record.Position  // from where on
 }
 
 // New returns a delivery that begins where its saved state says, or, without one, where the settings say.
@@ -218,8 +219,9 @@ func New(ctx context.Context, s Settings) (*Delivery, error) {
 }
 
 // loadState loads the state, brings it in line with the version in force, and opens the destinations that it needs. A
-// version that came while the delivery was not running begins at the log's end, and so do other limits of the same
-// version: what was open or in flight before keeps those under which it may have been sent.
+// version that came while the delivery was not running begins where nothing can have been sent, which is the log's end if
+// the state has no reach, and so do other limits of the same version: what was open or in flight before keeps those under
+// which it may have been sent.
 func (d *Delivery) loadState() error {
 	state, found, err := d.Cursor.Load()
 	if err != nil {
@@ -236,8 +238,8 @@ func (d *Delivery) loadState() error {
 		state = State{Floor: d.start}
 	case !found:
 		state = State{Floor: d.start}
-	case state.Unsent:
-		d.start = state.Floor
+	case state.Reach != nil:
+		d.start, d.wary = later(state.Floor, *state.Reach), true
 	}
 	now := Version{From: d.start, Version: d.Version, Limits: d.plans[d.Version].Limits, Active: d.plans[d.Version].Active}
 	latest := Version{From: now.From}
@@ -245,8 +247,7 @@ func (d *Delivery) loadState() error {
 		latest = state.latest()
 		latest.From = now.From
 	}
-	if latest != now || state.Unsent && !d.Paused {
-		state.Unsent = state.Unsent && d.Paused
+	if latest != now {
 		state.change(now)
 		if err := d.Cursor.Save(state, nil, 0); err != nil {
 			return fmt.Errorf("save the delivery's state: %w", err)
@@ -289,13 +290,10 @@ func (d *Delivery) Run(ctx, abort context.Context) error {
 	senders.Wait()
 	keeping.Stop()
 	keeping.Wait()
-	err := d.saveFloor()
 	d.mu.Lock()
-	d.resting = true
+	d.wary = true // nothing is sent any more
 	d.mu.Unlock()
-	if err == nil {
-		err = d.noteUnsent()
-	}
+	err := d.saveFloor()
 	close(d.ended)
 
 	d.cutting.reader.Close()

@@ -117,12 +117,11 @@ func TestReconfigureLeavesWhatAnEarlierLifeMayHaveSentUnderALaterVersion(t *test
 		if err := r.p.Reconfigure(timeout(r.T), 2); err != nil {
 			r.Fatal(err)
 		}
-		saved := len(r.saves)
 		r.put("b1 b2")
 		r.want("1/v2/2:0.0/1:b=b1 b2")
 		r.die()
 		r.set(func(w *world) {
-			w.saves, w.buckets[0], w.denied = w.saves[:saved], bucketAbsent, ""
+			w.saves, w.buckets[0], w.denied = w.saves[:w.effects[0].saves], bucketAbsent, ""
 			w.plans = append(w.plans, plan{limits: byTwo, bucket: 1, process: partitioned})
 			w.version = 2
 		})

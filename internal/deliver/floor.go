@@ -31,7 +31,7 @@ func (d *Delivery) floorLocked() record.Position {
 	return floor
 }
 
-// keepFloor saves the floor whenever it has moved. Several moves may become one save.
+// keepFloor saves the floor and the reach whenever they have moved. Several moves may become one save.
 func (d *Delivery) keepFloor(ctx context.Context) error {
 	for {
 		select {
@@ -41,9 +41,6 @@ func (d *Delivery) keepFloor(ctx context.Context) error {
 		}
 		for try := 1; ; try++ {
 			err := d.saveFloor()
-			if err == nil {
-				err = d.noteUnsent()
-			}
 			if err == nil && d.spanned() {
 				d.pause(ctx, spansSave)
 			}
@@ -71,7 +68,7 @@ func (d *Delivery) spanned() bool {
 	return len(d.spans) > 0
 }
 
-// saveFloor saves the floor and then lets the log release what lies below.
+// saveFloor saves the floor and the reach, and then lets the log release what lies below the floor.
 func (d *Delivery) saveFloor() error {
 	moved := false
 	err := d.change(func(s *State) bool {
@@ -80,7 +77,7 @@ func (d *Delivery) saveFloor() error {
 		if moved {
 			s.raise(floor)
 		}
-		return moved || d.unsaved > 0
+		return moved || d.unsaved > 0 || d.reachChangedLocked(s)
 	})
 	if err != nil || !moved {
 		return err
@@ -105,17 +102,24 @@ func (d *Delivery) change(edit func(*State) bool) error {
 	state := d.state.clone()
 	state.Spans = slices.Clone(d.spans)
 	state.Gap = state.Gap || d.Range != nil && d.gap
+	state.Reach = d.reachLocked()
 	changed := edit(&state)
 	sent, unsaved := d.sent, d.unsaved
+	if changed {
+		d.saves = state.Reach
+	}
 	d.mu.Unlock()
 	if !changed {
 		return nil
 	}
 	oldest, _ := d.Log.Ends()
-	if err := d.Cursor.Save(state, sent, oldest); err != nil {
+	err := d.Cursor.Save(state, sent, oldest)
+	d.mu.Lock()
+	d.saves = nil
+	if err != nil {
+		d.mu.Unlock()
 		return fmt.Errorf("save the delivery's state: %w", err)
 	}
-	d.mu.Lock()
 	d.state = state
 	d.sent = d.sent[len(sent):]
 	d.unsaved -= unsaved

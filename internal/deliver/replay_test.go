@@ -272,7 +272,7 @@ func (h *history) live() {
 		case 15:
 			p.Pause()
 		case 16, 17:
-			p.Resume() // fails where the cursor does
+			p.Resume()
 		}
 	}
 	stopFaults()

@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -103,10 +104,11 @@ func (d *Delivery) deliverPart(ctx context.Context, f *flight, p part, to destin
 			made, err = d.encode(ctx, f, p, to)
 			made.sent = sent
 		}
-		if err != nil {
-			first = time.Time{} // what cannot be encoded is not the destination's fault
-		} else if err = d.tryParcel(ctx, f, &made, to); first.IsZero() {
-			first = time.Now()
+		if err == nil {
+			err = d.tryParcel(ctx, f, &made, to)
+			if first.IsZero() {
+				first = time.Now()
+			}
 		}
 		if err == nil {
 			*size += made.size
@@ -118,6 +120,9 @@ func (d *Delivery) deliverPart(ctx context.Context, f *flight, p part, to destin
 		}
 		if ctx.Err() != nil {
 			return nil, false
+		}
+		if !made.ready || errors.Is(err, errUnsaved) {
+			first = time.Time{} // this is not the destination's fault
 		}
 		if divided := d.giveUp(f, p, to, err, try, first); divided != nil && !made.sent {
 			return divided, false
@@ -229,6 +234,12 @@ func (d *Delivery) try(ctx context.Context, f *flight, b *batch.Batch, to destin
 	existed := f.mayExist
 	f.trying, f.mayExist, f.tried = true, true, time.Now()
 	d.mu.Unlock()
+	if err := d.announce(f); err != nil {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		f.trying, f.mayExist = false, existed
+		return fmt.Errorf("%w: %w", errUnsaved, err)
+	}
 
 	trying, cancel := context.WithTimeout(ctx, d.Retry.Timeout)
 	defer cancel()
@@ -241,6 +252,7 @@ func (d *Delivery) try(ctx context.Context, f *flight, b *batch.Batch, to destin
 	defer d.mu.Unlock()
 	f.trying = false
 	f.partly = f.partly || err == nil
+	d.wary = err != nil && verdict.AsRefused(err) == nil
 	if refused := verdict.AsSetUp(err); refused != nil {
 		// That the place of error outputs does not exist says nothing of where the records go.
 		absent := refused.Absent && !f.partly && b.Failure == f.Failure
@@ -260,7 +272,7 @@ func (d *Delivery) failed(f *flight, err error, try int) {
 	}
 	f.problem.Tries, f.problem.Err = try, err
 	signal(d.moved)
-	d.floorMoved() // a pause may begin to be one in which nothing was sent
+	d.floorMoved() // the reach may have
 	d.mu.Unlock()
 
 	d.Observer.Failed(err)

@@ -65,6 +65,9 @@ func (h *history) checkObjects() {
 			h.Errorf("record %.6s is there %d times", line, n)
 		}
 	}
+	for _, b := range h.broke {
+		h.Error(b)
+	}
 	if h.lost > 0 {
 		h.Errorf("%d records are said to be lost", h.lost)
 	}

@@ -11,12 +11,12 @@ import (
 // State is what a delivery must remember to cut the same batches again. It is saved before anything that it explains is
 // delivered, and its floor moves only after everything below is.
 type State struct {
-	Floor    record.Position   `json:"floor"`            // every record before it is delivered (invariant 2)
-	Cuts     []record.Position `json:"cuts,omitempty"`   // where a batch ends though the log does not say so; rising, at or above the floor
-	Versions []Version         `json:"versions"`         // of the stream's document, rising; the first is in force at the floor
-	Unsent   bool              `json:"unsent,omitempty"` // nothing at or above the floor was ever sent
-	Gap      bool              `json:"gap,omitempty"`    // of a range: the log did not have all of it, for it was dropped or damaged
-	Spans    []Span            `json:"spans,omitempty"`  // batches of processed records that are delivered though the floor is below their end
+	Floor    record.Position   `json:"floor"`           // every record before it is delivered (invariant 2)
+	Cuts     []record.Position `json:"cuts,omitempty"`  // where a batch ends though the log does not say so; rising, at or above the floor
+	Versions []Version         `json:"versions"`        // of the stream's document, rising; the first is in force at the floor
+	Reach    *record.Position  `json:"reach,omitempty"` // nothing at or above it was ever sent; nil when that is not known
+	Gap      bool              `json:"gap,omitempty"`   // of a range: the log did not have all of it, for it was dropped or damaged
+	Spans    []Span            `json:"spans,omitempty"` // batches of processed records that are delivered though the floor is below their end
 }
 
 // Version says from where on a version of the document is in force. A batch ends where a version begins. Its limits are

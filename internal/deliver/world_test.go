@@ -51,9 +51,11 @@ type world struct {
 	errors  bucketState             // of all error outputs
 	held    destination.Destination // in place of buckets; nil for them
 	denied  string                  // part of names that are refused; "" for none
+	dies    string                  // name of the object that is the last one; "" for none
 	objects map[string][]byte
 	effects []effect
 	lost    int
+	broke   []string // promises that were broken
 	story   []string // what happened, for whoever looks for the fault
 }
 
@@ -303,9 +305,15 @@ func (b *bucket) put(given *batch.Batch, body []byte) error {
 		return errors.New("not this name")
 	}
 	_, next := w.ends()
+	if reach := w.saves[len(w.saves)-1].Reach; reach != nil && reach.Before(given.End) {
+		w.broke = append(w.broke, fmt.Sprintf("object %s to %v was put beyond the reach %v", key, given.End, reach))
+	}
 	w.note("object %s to %v: %.6q", key, given.End, lines(body))
 	w.objects[key] = body
 	w.effects = append(w.effects, effect{key, body, len(w.saves), next <= given.End.Block})
+	if key == w.dies {
+		w.fuse, w.dies = 1, ""
+	}
 	if w.danger() {
 		return errDead
 	}
