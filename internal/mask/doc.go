@@ -9,6 +9,7 @@
 //   - of several members of one name each is masked, however its name is spelled;
 //   - a path leads through arrays, whether or not it says so;
 //   - a name with dots reads as a path: {"lead.phone": ""} is reached by lead.phone;
+//   - a string that holds JSON where a path leads on, as {"lead": "{\"email\": ...}"} for lead.email, is hidden whole;
 //   - below a masked object every value is hidden, except components that show no more than the mask (see parts).
 //
 // null and "" stay, since they hide nothing. Numbers are masked as their digits are written, and become strings. Names

@@ -359,6 +359,13 @@ func TestPatternRedactsInFreeText(t *testing.T) {
 	f("", "")
 	f("a@b@c.com", r+"@c.com")
 
+	// Texts that are JSON themselves, whose escapes are no letters and digits.
+	f(`{"text":"ssn:\n123456789\tof\njohn@email.com"}`, `{"text":"ssn:\n`+r+`\tof\n`+r+`"}`)
+	f(`{"text":"\u00a0123456789, \u00e95127891111"}`, `{"text":"\u00a0`+r+`, \u00e95127891111"}`)
+	f(`{"phone":"\u002B44 20 7946 0958","to":"john\u002Bnews\u0040email.com"}`, `{"phone":"`+r+`","to":"`+r+`"}`)
+	f(`\"512-789-1111\"`, `\"`+r+`\"`)
+	f(`\u12`, `\u12`)
+
 	checkValue(t, m, kindPattern, "5127891111", quote(r), 0) // a number that the path leads to
 	checkValue(t, m, kindPattern, "7", "7", 0)
 }

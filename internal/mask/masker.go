@@ -109,10 +109,46 @@ func (m *Masker) value(i, depth int, at place) int {
 		return m.array(i, depth+1, at)
 	}
 	end := m.json.Value(i, depth)
-	if end > 0 && at.rule != nil {
+	switch {
+	case end < 0:
+	case at.leadsOn() && m.holdsJSON(m.event[i:end]):
+		m.hide(i, end, at.node)
+	case at.rule != nil:
 		m.scalar(i, end, at)
 	}
 	return end
+}
+
+// leadsOn says whether paths lead on from here, and nothing hides what is here.
+func (p place) leadsOn() bool {
+	return p.node != nil && len(p.node.children) > 0 && (p.rule == nil || p.rule.pattern)
+}
+
+// holdsJSON says whether a string reads as the beginning of an object, an array or another string.
+func (m *Masker) holdsJSON(raw []byte) bool {
+	if raw[0] != '"' {
+		return false
+	}
+	text, _ := m.read(raw)
+	text = trim(text)
+	return len(text) > 0 && bytes.IndexByte([]byte(`{["`), text[0]) >= 0 && !bytes.HasPrefix(text, []byte(redacted))
+}
+
+// hide hides a value into which paths of rules lead that cannot be followed.
+func (m *Masker) hide(start, end int, n *node) {
+	m.unparsed++
+	m.hitBelow(n)
+	m.splice(start, end)
+	m.out = append(append(append(m.out, '"'), stars...), '"')
+}
+
+func (m *Masker) hitBelow(n *node) {
+	for _, c := range n.children {
+		if c.rule != nil {
+			m.hits[c.rule.index] = true
+		}
+		m.hitBelow(c)
+	}
 }
 
 func (m *Masker) array(i, depth int, at place) int {

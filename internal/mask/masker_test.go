@@ -79,6 +79,21 @@ func TestApplyTakesTheDeepestRule(t *testing.T) {
 	}
 }
 
+func TestApplyHidesJSONInStringsWhereAPathLeadsOn(t *testing.T) {
+	m := masker(t, Rule{Path: "lead.email", Kind: "email:partial"}, Rule{Path: "lead.more.note", Kind: "pattern"}, Rule{Path: "other", Kind: "all"})
+	f := func(event, want string, fields ...string) {
+		t.Helper()
+		got, done := apply(t, m, event)
+		if got != want || !slices.Equal(done.Fields, fields) {
+			t.Errorf("%s became %s with %q, want %s with %q", event, got, done.Fields, want, fields)
+		}
+	}
+	f(`{"lead":"{\"email\":\"john@email.com\"}"}`, `{"lead":"***"}`, "lead.email", "lead.more.note")
+	f(`{"lead":{"more":["\n\u005b5,\"john\"","x"]}}`, `{"lead":{"more":["***","x"]}}`, "lead.more.note")
+	f(`{"lead":"\"{}\""}`, `{"lead":"***"}`, "lead.email", "lead.more.note")
+	f(`{"lead":"a lead","x":"{\"email\":1}"}`, `{"lead":"a lead","x":"{\"email\":1}"}`)
+}
+
 func TestApplyDropsMembers(t *testing.T) {
 	m := masker(t, Rule{Path: "a", Kind: "drop"}, Rule{Path: "b.c", Kind: "drop"}, Rule{Path: "m", Kind: "all"})
 	f := func(event, want string) {

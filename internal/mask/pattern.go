@@ -10,6 +10,8 @@ const redacted = "[REDACTED]"
 // appendRedacted appends free text with what looks like a social security number, a card number, an e-mail address or a
 // phone number replaced. If there was none it appends nothing and says so.
 //
+// A text is often JSON itself, so its escapes count as what they stand for: \\n123456789 begins with no letter.
+//
 // Numbers are looked for in runs of digit groups with a little punctuation between them. One that is written as such
 // numbers are (123-45-6789) counts wherever it stands; bare digits count only if no letter touches them, since
 // identifiers are full of digits. A phone number without area code is not looked for.
@@ -20,28 +22,28 @@ func (m *Masker) appendRedacted(dst, text []byte) (_ []byte, found bool) {
 		copied, found = end, true
 	}
 	for i := 0; i < len(text); {
-		switch c := text[i]; {
-		case c < utf8.RuneSelf && c != '@' && c != '%' && !isDigit(c):
+		c := text[i]
+		if c < utf8.RuneSelf && c != '@' && c != '%' && c != '\\' && !isDigit(c) {
 			i++
 			continue
-		case c == '@', c == '%' && i+2 < len(text) && text[i+1] == '4' && text[i+2] == '0':
+		}
+		r, size := runeAt(text, i)
+		switch {
+		case r == '@', c == '%' && i+2 < len(text) && text[i+1] == '4' && text[i+2] == '0':
 			if start, end, ok := emailAround(text, i, max(copied, tried)); ok {
 				redact(start, end)
 				i = end
 				continue
 			}
 			tried = i + 1
-		case isDigit(c), c >= utf8.RuneSelf:
-			if r, _ := utf8.DecodeRune(text[i:]); unicode.Is(unicode.Nd, r) {
-				m.run.read(text, i)
-				for _, s := range m.run.find(text) {
-					redact(max(s.start, copied), s.end)
-				}
-				i = m.run.end
-				continue
+		case unicode.Is(unicode.Nd, r):
+			m.run.read(text, i)
+			for _, s := range m.run.find(text) {
+				redact(max(s.start, copied), s.end)
 			}
+			i = m.run.end
+			continue
 		}
-		_, size := utf8.DecodeRune(text[i:])
 		i += size
 	}
 	if !found {
@@ -52,20 +54,21 @@ func (m *Masker) appendRedacted(dst, text []byte) (_ []byte, found bool) {
 
 // emailAround returns the address around an @.
 func emailAround(text []byte, at, from int) (start, end int, ok bool) {
-	start, end = at, at+1
+	_, size := runeAt(text, at)
+	start, end = at, at+size
 	if text[at] == '%' {
 		end = at + len("%40")
 	}
 	domain := end
 	for start > from {
-		r, size := utf8.DecodeLastRune(text[from:start])
+		r, size := runeBefore(text[from:], start-from)
 		if !isAddress(r) && !(r < utf8.RuneSelf && r > ' ' && containsByte("!$%'*+^`{|}~", byte(r))) {
 			break
 		}
 		start -= size
 	}
 	for end < len(text) {
-		r, size := utf8.DecodeRune(text[end:])
+		r, size := runeAt(text, end)
 		if !isAddress(r) {
 			break
 		}
@@ -123,9 +126,9 @@ func (u *run) read(text []byte, start int) {
 	u.digits, u.groups, u.spans, u.end = u.digits[:0], u.groups[:0], u.spans[:0], start
 	u.before = letterBefore(text, start)
 	u.plus = start > 0 && foldBefore(text, start) == '+'
-	i := start
+	i, gap := start, 0
 	for i < len(text) {
-		r, size := utf8.DecodeRune(text[i:])
+		r, size := runeAt(text, i)
 		if c := fold(r); c >= '0' && c <= '9' {
 			n := len(u.groups)
 			if n == 0 || u.groups[n-1].end != i && !u.groups[n-1].joint {
@@ -136,7 +139,7 @@ func (u *run) read(text []byte, start int) {
 			u.digits = append(u.digits, byte(c))
 			g.count++
 			i += size
-			g.end, g.joint, u.end = i, false, i
+			g.end, g.joint, u.end, gap = i, false, i, 0
 			continue
 		}
 		if len(u.groups) == 0 {
@@ -145,14 +148,14 @@ func (u *run) read(text []byte, start int) {
 		g := &u.groups[len(u.groups)-1]
 		if unicode.Is(unicode.Cf, r) { // invisible
 			g.joint = g.joint || g.end == i
-			i += size
+			i, gap = i+size, gap+1
 			continue
 		}
-		if !isGap(fold(r)) || utf8.RuneCount(text[g.end:i]) >= gapMax {
+		if !isGap(fold(r)) || gap >= gapMax {
 			break
 		}
 		g.joint = false
-		i += size
+		i, gap = i+size, gap+1
 	}
 	u.behind = letterAfter(text, u.end)
 }
@@ -162,20 +165,20 @@ func isGap(c rune) bool {
 }
 
 func foldBefore(text []byte, i int) rune {
-	r, size := utf8.DecodeLastRune(text[:i])
+	r, size := runeBefore(text, i)
 	if fold(r) == '(' && i > size {
-		r, _ = utf8.DecodeLastRune(text[:i-size])
+		r, _ = runeBefore(text, i-size)
 	}
 	return fold(r)
 }
 
 func letterBefore(text []byte, i int) bool {
-	r, _ := utf8.DecodeLastRune(text[:i])
+	r, _ := runeBefore(text, i)
 	return i > 0 && (unicode.IsLetter(r) || r == '_')
 }
 
 func letterAfter(text []byte, i int) bool {
-	r, _ := utf8.DecodeRune(text[i:])
+	r, _ := runeAt(text, i)
 	return i < len(text) && (unicode.IsLetter(r) || r == '_')
 }
 
@@ -198,8 +201,8 @@ func (u *run) find(text []byte) []span {
 // withPrefix takes an opening parenthesis and a plus sign before a number along.
 func withPrefix(text []byte, start int) int {
 	for range 2 {
-		if start > 0 && (text[start-1] == '(' || text[start-1] == '+') {
-			start--
+		if r, size := runeBefore(text, start); r == '(' || r == '+' {
+			start -= size
 		}
 	}
 	return start
