@@ -50,8 +50,9 @@ type Answer struct {
 	Status int
 	Header http.Header
 	Length int64  // that the response announced; -1 if it did not
-	Body   []byte // at most as much as is allowed
-	Whole  bool   // false if there was more
+	Body   []byte // at most as much as is allowed; nil of Ask
+	Whole  bool   // false if there was more, and of Ask
+	Cut    error  // why the body broke; nil if it did not
 }
 
 // New makes a client.
@@ -91,7 +92,8 @@ func New(o Options) *Client {
 	}
 }
 
-// Do sends a request and reads its answer, whatever its status. The request's context bounds all of it.
+// Do sends a request and reads its answer, whatever its status. The request's context bounds all of it. An answer whose
+// body broke has its status and what came of the body all the same, and says in Cut what was in the way.
 func (c *Client) Do(request *http.Request) (*Answer, error) {
 	response, err := c.http.Do(request)
 	if err != nil {
@@ -99,14 +101,36 @@ func (c *Client) Do(request *http.Request) (*Answer, error) {
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, c.bodyMax+1))
+	answer := &Answer{Status: response.StatusCode, Header: response.Header, Length: response.ContentLength, Body: body, Whole: err == nil}
 	if err != nil {
-		return nil, fmt.Errorf("read the answer of %s: %w", request.URL.Host, withoutURL(err))
+		answer.Cut = fmt.Errorf("read the answer of %s: %w", request.URL.Host, withoutURL(err))
 	}
-	answer := &Answer{Status: response.StatusCode, Header: response.Header, Length: response.ContentLength, Body: body, Whole: true}
 	if int64(len(body)) > c.bodyMax {
 		answer.Body, answer.Whole = body[:c.bodyMax], false
 	}
 	return answer, nil
+}
+
+// An answer whose body is not looked at may have so much of it, in so much time, that its connection serves the next request.
+const (
+	passedMax  = 256 << 10 // bytes
+	passedTime = time.Second
+)
+
+// Ask sends a request and reads the head of its answer, whatever its status. What the body says, and whether it ends as it
+// should, makes no difference: it is passed over. The request's context bounds all of it.
+func (c *Client) Ask(request *http.Request) (*Answer, error) {
+	asking, end := context.WithCancel(request.Context())
+	defer end()
+	response, err := c.http.Do(request.WithContext(asking))
+	if err != nil {
+		return nil, fmt.Errorf("send to %s: %w", request.URL.Host, withoutURL(err))
+	}
+	late := time.AfterFunc(passedTime, end)
+	_, _ = io.CopyN(io.Discard, response.Body, passedMax) // one that breaks has said its status all the same
+	late.Stop()
+	response.Body.Close()
+	return &Answer{Status: response.StatusCode, Header: response.Header, Length: response.ContentLength}, nil
 }
 
 // Close closes the connections that nobody uses.

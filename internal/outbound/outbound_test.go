@@ -270,8 +270,11 @@ func TestFailuresAreToldApart(t *testing.T) {
 		w.(http.Flusher).Flush()
 		panic(http.ErrAbortHandler)
 	})
-	_, err = get(t, c, cut.URL)
-	want(err, Broken)
+	answer, err := get(t, c, cut.URL)
+	if err != nil || answer.Status != 200 || answer.Whole {
+		t.Fatalf("%+v, %v; want the status of an answer that is cut", answer, err)
+	}
+	want(answer.Cut, Broken)
 	silent := serve(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	_, err = get(t, c, silent.URL)
 	want(err, Broken)
@@ -310,4 +313,31 @@ func FuzzCheck(f *testing.F) {
 			t.Errorf("%s is permitted", address)
 		}
 	})
+}
+
+func TestAnAnswerWithAShortBodyKeepsItsConnection(t *testing.T) {
+	var connections atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "taken") }))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	client := New(Options{AllowPrivate: true})
+	defer client.Close()
+	for range 3 {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := client.Ask(request)
+		if err != nil || answer.Status != http.StatusOK || answer.Length != 5 || answer.Body != nil {
+			t.Fatalf("%+v, %v", answer, err)
+		}
+	}
+	if n := connections.Load(); n != 1 {
+		t.Errorf("%d connections for 3 requests, want 1", n)
+	}
 }

@@ -20,7 +20,7 @@ func TestRetryAfterIsReadInBothForms(t *testing.T) {
 	f("7", 7*time.Second)
 	f("-7", 0)
 	f("1.5", 0)
-	f("99999999999999999999", 0)
+	f("99999999999999999999", time.Hour)
 	f("86400", time.Hour)
 	f("Tue, 03 Feb 2026 04:06:06 GMT", time.Minute)
 	f("Tue, 03 Feb 2026 04:04:06 GMT", 0)

@@ -52,7 +52,10 @@ func (f *fault) Unwrap() error { return f.err }
 
 // judgeFailure says what it means that there is no answer.
 func judgeFailure(err error) error {
-	f := func(code, message string) error { return &fault{code: code, message: message, err: err} }
+	f := func(code, message string) *fault { return &fault{code: code, message: message, err: err} }
+	setUp := func(failed *fault, fix string) error {
+		return &verdict.SetUp{Code: failed.code, Fix: fix, Err: answered{failed}, Bounded: true}
+	}
 	switch outbound.FaultOf(err) {
 	case outbound.Forbidden:
 		return &verdict.SetUp{Code: ConnectionFailed, Err: err,
@@ -60,7 +63,11 @@ func judgeFailure(err error) error {
 	case outbound.Timeout:
 		return f(RequestTimeout, "The endpoint did not respond before the timeout was reached.")
 	case outbound.Handshake:
-		return f(SSLHandshakeFailure, "The TLS handshake with the endpoint failed.")
+		return setUp(f(SSLHandshakeFailure, "The TLS handshake with the endpoint failed."),
+			"Give the endpoint's host a certificate that is valid for its name, and TLS 1.2 or later.")
+	case outbound.Unresolved:
+		return setUp(f(ConnectionFailed, "The name of the endpoint's host does not exist."),
+			"Correct the host in the endpoint's URL, or its entry in DNS.")
 	case outbound.Broken:
 		return f(ConnectionReset, "The connection to the endpoint was reset or closed before it responded.")
 	}
@@ -103,6 +110,9 @@ func (e *endpoint) judge(a *outbound.Answer, id string) error {
 			return verdict.After(err, wait)
 		}
 		return err
+	}
+	if a.Cut != nil {
+		return judgeFailure(a.Cut)
 	}
 	if !a.Whole {
 		return &fault{code: ResponseTooLarge, message: "The response of the endpoint is too large."}

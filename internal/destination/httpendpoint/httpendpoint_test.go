@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -292,6 +293,47 @@ func TestFailuresHaveTheServicesCodes(t *testing.T) {
 	closed := httptest.NewServer(nil)
 	closed.Close()
 	f(nil, Config{URL: closed.URL + "/secret?secret=1"}, ConnectionFailed)
+}
+
+func TestWhatOnlyAnotherURLOrCertificateMendsIsASetUp(t *testing.T) {
+	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	defer secure.Close()
+	f := func(err error, code string) {
+		t.Helper()
+		if broken := verdict.AsSetUp(judgeFailure(err)); broken == nil || broken.Code != code || broken.Fix == "" || !broken.Bounded {
+			t.Errorf("%v: %+v, want a set-up with %s, for as long as the delivery tries", err, broken, code)
+		}
+	}
+	_, err := http.Get(secure.URL)
+	f(err, SSLHandshakeFailure)
+	f(&net.DNSError{Name: "a.example", IsNotFound: true}, ConnectionFailed)
+}
+
+func TestAStatusCountsThoughTheBodyBreaks(t *testing.T) {
+	// A server that does not read a body that is too large ends the connection behind its answer.
+	f := func(status int, refused bool, code string) {
+		t.Helper()
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Content-Length", "1000")
+			w.WriteHeader(status)
+			io.WriteString(w, "half of it")
+			w.(http.Flusher).Flush()
+			panic(http.ErrAbortHandler)
+		}))
+		defer server.Close()
+		d, err := Config{URL: server.URL, AllowHTTP: true}.Open(env())
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &rig{T: t, Destination: d}
+		err = d.Deliver(t.Context(), r.batch(head(1), "one"))
+		if got := d.(destination.Failer).Failure(err); err == nil || (verdict.AsRefused(err) != nil) != refused || got.Code != code {
+			t.Errorf("status %d: %v, %+v", status, err, got)
+		}
+	}
+	f(http.StatusOK, false, ConnectionReset) // the protocol's answer is in the body
+	f(http.StatusRequestEntityTooLarge, true, DestinationFailed)
 }
 
 func TestAddressesInsideAreASetUpToRepair(t *testing.T) {

@@ -105,7 +105,7 @@ func (c Config) handshake(ctx context.Context, client *outbound.Client) (string,
 		request.Header.Set(h.Name, h.Value.Reveal())
 	}
 	request.Header.Set("WebHook-Request-Origin", origin)
-	answer, err := client.Do(request)
+	answer, err := client.Ask(request)
 	if err != nil {
 		return "", judgeFailure(err)
 	}

@@ -85,7 +85,7 @@ func (h *hook) Deliver(ctx context.Context, b *batch.Batch) error {
 	if err != nil {
 		return err
 	}
-	answer, err := h.client.Do(request)
+	answer, err := h.client.Ask(request)
 	if err != nil {
 		return judgeFailure(err)
 	}

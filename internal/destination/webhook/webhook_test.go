@@ -368,6 +368,42 @@ func TestFailuresSayWhatToRepair(t *testing.T) {
 	f(cut.URL, ConnectionReset, false, env().HTTP)
 }
 
+func TestTheBodyOfAnAnswerDecidesNothing(t *testing.T) {
+	// Its status was said before the body broke, or went on without end: a try more would send again what was taken.
+	f := func(body http.HandlerFunc) {
+		t.Helper()
+		status := http.StatusOK
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Length", "100000000")
+			w.WriteHeader(status)
+			io.WriteString(w, "half of it")
+			w.(http.Flusher).Flush()
+			body(w, r)
+		}))
+		defer server.Close()
+		d, err := Config{URL: server.URL, AllowHTTP: true, Body: plain{}}.Open(env())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		one := batchOf(t, d, 1, "one")
+		if err := d.Deliver(t.Context(), one); err != nil {
+			t.Errorf("status 200: %v, want that it is delivered", err)
+		}
+		status = http.StatusUnprocessableEntity
+		if err := d.Deliver(t.Context(), one); verdict.AsRefused(err) == nil {
+			t.Errorf("status 422: %v, want that it is refused", err)
+		}
+	}
+	f(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	f(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	f(func(w http.ResponseWriter, _ *http.Request) {
+		for err := error(nil); err == nil; {
+			_, err = w.Write(make([]byte, 64<<10))
+		}
+	})
+}
+
 func TestATryEndsInTime(t *testing.T) {
 	d, r := start(t, Config{Secrets: []config.Secret{secret(1)}, Timeout: 20 * time.Millisecond})
 	defer d.Close()
