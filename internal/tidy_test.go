@@ -414,7 +414,7 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 	described := make(chan *prometheus.Desc, 256)
 	registered := collecting{described}
 	metric.New(registered)
-	registered.MustRegister(metric.Node(nil), metric.Diagnostics(nil))
+	registered.MustRegister(metric.Node(nil), metric.Diagnostics(nil), metric.LookupBytes(nil))
 	close(described)
 
 	documented := firstColumn(read(t, page))

@@ -263,5 +263,5 @@ func (a *all) overload(ctx context.Context) {
 	refused.Met = r.Refused.Share > 0 && r.Refused.FailedRequests == 0
 	a.atMost("overload_latency", "the same: p99 of what is accepted, to that at the capacity", r.Service.P99/most.Ack.P99, "", 3)
 	a.atMost("overload_lost", "the same: accepted and not delivered exactly once", float64(r.Verified.Missing+r.Verified.Repeated+r.Verified.Foreign), "records", 0)
-	a.atMost("overload_memory", "the same: memory", float64(r.Server.PeakMemoryBytes)/(1<<20), "MiB", float64(defaults.MemoryLimit())/(1<<20))
+	a.atMost("overload_memory", "the same: memory", float64(r.Server.PeakMemoryBytes)/(1<<20), "MiB", float64(defaults.MemoryLimit()-int64(defaults.Memory.LookupBytes))/(1<<20))
 }

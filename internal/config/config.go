@@ -112,6 +112,7 @@ type Log struct {
 type Memory struct {
 	SpoolBytes  Bytes `key:"spool_bytes" default:"128MiB" min:"1MiB" help:"Memory of all encoded batches that are being delivered; beyond it they go on in files below data_dir."`
 	RecentBytes Bytes `key:"recent_bytes" default:"64MiB" min:"0" help:"Memory for records that were put and are not delivered yet, so that deliveries need not read them back from the disk."`
+	LookupBytes Bytes `key:"lookup_bytes" default:"256MiB" min:"0" help:"Memory of all tables that lookups of streams look into, about; a table that does not fit holds its destination, or stays as it was."`
 }
 
 // Delivery says how batches are delivered.
@@ -206,7 +207,7 @@ type CloudWatchLogs struct {
 // MemoryLimit is about what the process needs at most: the buffers that have a bound, and room for all else.
 func (c *Config) MemoryLimit() int64 {
 	const rest = 256 << 20
-	return int64(c.Limits.RequestBytesInFlight+c.Memory.SpoolBytes+c.Memory.RecentBytes) + rest
+	return int64(c.Limits.RequestBytesInFlight+c.Memory.SpoolBytes+c.Memory.RecentBytes+c.Memory.LookupBytes) + rest
 }
 
 // Default returns the configuration of a user who sets nothing.

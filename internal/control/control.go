@@ -22,6 +22,7 @@ import (
 	"firehose/internal/block"
 	"firehose/internal/convert"
 	"firehose/internal/deliver"
+	"firehose/internal/enrich"
 	"firehose/internal/ingest"
 	"firehose/internal/log"
 	"firehose/internal/metric"
@@ -60,6 +61,7 @@ type Settings struct {
 	Engine      log.Engine
 	Objects     object.Store
 	Tables      convert.Tables    // of format conversion
+	Lookups     *enrich.Tables    // of lookups; nil for some for each destination
 	Functions   *lambda.Functions // that transform records
 	HTTP        *outbound.Client  // sends requests to addresses that documents name
 	Partitions  int               // of a delivery that may be open at once

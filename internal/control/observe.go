@@ -169,6 +169,10 @@ func (c *Control) Deliveries() []metric.Delivery {
 			s := r.standing(d, now)
 			m := metric.Delivery{Account: r.key.Account, Region: r.key.Region, Stream: r.key.Name, ID: d.id, Kind: d.kind,
 				State: string(s.State), InFlight: s.InFlight, Retention: s.Retention}
+			for _, l := range d.opening.lookups() {
+				m.Lookups = append(m.Lookups, metric.Lookup{Name: l.Name, Hits: l.Hits, Misses: l.Misses, AgeSeconds: l.Age.Seconds(), Rows: l.Rows,
+					Failures: l.Failures, Failing: l.Err != nil})
+			}
 			if !s.Oldest.IsZero() {
 				m.FreshnessSeconds = max(0, now.Sub(s.Oldest).Seconds())
 			}

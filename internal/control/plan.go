@@ -3,10 +3,12 @@ package control
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"firehose/internal/batch"
 	"firehose/internal/deliver"
 	"firehose/internal/destination"
+	"firehose/internal/enrich"
 	"firehose/internal/eventkey"
 	"firehose/internal/jq"
 	"firehose/internal/process"
@@ -16,22 +18,41 @@ import (
 	"firehose/internal/verdict"
 )
 
-// plan opens what a delivery is declared to be, for a replay or not. It reaches nothing yet.
+// openMax is how long the tables of a destination may take to be there before it is held, when somebody waits for it.
+const openMax = 2 * time.Second
+
+// plan opens what a delivery is declared to be, for a replay or not. Of what it refers to only tables are read.
 func (c *Control) plan(s *stream.Stream, d stream.Delivery, replay string) (deliver.Plan, error) {
+	plan, err := c.open(s, d, replay, openMax)
+	if err != nil {
+		return plan, err
+	}
+	if why := destination.AsHeld(plan.Destination); why != nil {
+		c.Logger.Error("A destination cannot be opened; its records are kept until it is repaired.",
+			"stream", s.Name, "delivery", d.ID, "error", why, "fix", why.Fix)
+	}
+	return plan, nil
+}
+
+// open is plan without a word about what cannot be opened, and with so much time for tables; 0 is as long as they take.
+func (c *Control) open(s *stream.Stream, d stream.Delivery, replay string, patience time.Duration) (deliver.Plan, error) {
 	plan := deliver.Plan{
 		Limits:   batch.Limits{Size: d.Buffer.Size, Interval: max(d.Buffer.Interval, c.IntervalMin), Count: d.Buffer.Count},
 		Process:  d.Process,
 		RetryFor: d.RetryFor,
 		Ordered:  d.Ordered,
 	}
+	if d.Process.Partition != nil {
+		plan.Active = c.Partitions
+	}
 	if l := d.Process.Lambda; l != nil {
 		if err := c.Functions.Reachable(l.ARN); err != nil {
-			c.Logger.Warn("A function cannot be called; its records will go to the error output.", "stream", s.Name, "error", err)
+			return held(plan, &verdict.SetUp{Code: "Lambda.NotConfigured", Err: err,
+				Fix: "Give the function's URL in lambda.functions, or set lambda.endpoint, and start the server again; or correct the document."}), nil
 		}
 		plan.Function = c.Functions.Function(l.ARN, l.Retries, lambda.Stream{ARN: s.Key.ARN(), Region: s.Region})
 	}
 	if p := d.Process.Partition; p != nil {
-		plan.Active = c.Partitions
 		var err error
 		if plan.Keys, err = planKeys(p); err != nil {
 			return deliver.Plan{}, err
@@ -48,20 +69,21 @@ func (c *Control) plan(s *stream.Stream, d stream.Delivery, replay string) (deli
 	if _, ok := to.(destination.Failer); ok {
 		plan.Rejects = true // what it will never take goes to the error output as it was put
 	}
-	err = c.planEvents(&plan, s, d)
+	err = c.planEvents(&plan, s, d, patience)
 	if broken := verdict.AsSetUp(err); broken != nil {
-		// Its records are cut as the log has them, and wait there; the stream's other deliveries go on.
 		to.Close()
-		plan = deliver.Plan{Limits: plan.Limits, Active: plan.Active, RetryFor: plan.RetryFor, Destination: destination.Held(broken)}
-	} else if err != nil {
+		return held(plan, broken), nil
+	}
+	if err != nil {
 		to.Close()
-		return deliver.Plan{}, err
 	}
-	if why := destination.AsHeld(plan.Destination); why != nil {
-		c.Logger.Error("A destination cannot be opened; its records are kept until it is repaired.",
-			"stream", s.Name, "delivery", d.ID, "error", why, "fix", why.Fix)
-	}
-	return plan, nil
+	return plan, err
+}
+
+// held returns a plan in place of one that cannot be opened. Its records are cut as the log has them, and wait there; the
+// stream's other deliveries go on.
+func held(plan deliver.Plan, broken *verdict.SetUp) deliver.Plan {
+	return deliver.Plan{Limits: plan.Limits, Active: plan.Active, RetryFor: plan.RetryFor, Destination: destination.Held(broken)}
 }
 
 // planKeys compiles what finds partition keys; it is nil where only the function gives some.
@@ -94,8 +116,9 @@ func (f fields) Values(_ context.Context, event []byte, dst []string) ([]string,
 	return f.Template.Values(dst, event)
 }
 
-// planEvents prepares what is done to events. Tables of the enrichment are kept fresh until the plan is not used any more.
-func (c *Control) planEvents(plan *deliver.Plan, s *stream.Stream, d stream.Delivery) (err error) {
+// planEvents prepares what is done to events. Tables of the enrichment are loaded, within the time that is given for it, and
+// kept fresh until the plan is not used any more.
+func (c *Control) planEvents(plan *deliver.Plan, s *stream.Stream, d stream.Delivery, patience time.Duration) (err error) {
 	if d.Process.Events == nil {
 		return nil
 	}
@@ -110,24 +133,42 @@ func (c *Control) planEvents(plan *deliver.Plan, s *stream.Stream, d stream.Deli
 	if tables == nil {
 		return nil
 	}
+	loaded := make(chan error, 1)
 	keeping := task.NewGroup(c.runs.Context())
 	keeping.Go("keep tables", func(ctx context.Context) error {
-		for try := 1; ctx.Err() == nil; try++ {
-			err := tables.Load(ctx)
-			if err == nil {
-				break
-			}
-			c.Logger.Error("A table of the enrichment cannot be loaded; events wait for it.", "stream", s.Name, "delivery", d.ID, "error", err)
-			wait(ctx, c.Retry.Pause(try, err))
+		err := tables.Load(ctx)
+		loaded <- err
+		if err == nil {
+			tables.Run(ctx)
 		}
-		tables.Run(ctx)
 		return nil
 	})
 	plan.Stop = func() {
 		keeping.Stop()
 		keeping.Wait()
+		tables.Close()
+	}
+	if err := await(loaded, patience); err != nil {
+		plan.Stop()
+		return err
 	}
 	return nil
+}
+
+// await returns what becomes of loading tables, or that it lasts.
+func await(loaded <-chan error, patience time.Duration) error {
+	if patience == 0 {
+		return <-loaded
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case err := <-loaded:
+		return err
+	case <-timer.C:
+		return &verdict.SetUp{Code: enrich.Unreadable, Err: fmt.Errorf("the tables of its lookups are not there after %v; they are loaded on", patience),
+			Fix: "Wait; if it lasts, look after where the tables come from."}
+	}
 }
 
 // tellTable reports that a table is out of date from now on, or that it is no more.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,15 +21,16 @@ import (
 // A mask whose key is missing must neither let an event pass as it is, nor hold up what needs no key.
 func TestADeliveryWithoutWhatItRefersToWaitsAlone(t *testing.T) {
 	newNode(t, func(n *node) {
-		key := ""
+		var key atomic.Value
+		key.Store("")
 		declared := process.Events{Masks: []mask.Rule{{Path: "a", Kind: "hash"}}}
 		withKey := declared
 		withKey.Resolve = func() (process.Events, error) {
-			if key == "" {
+			if key.Load() == "" {
 				return declared, &verdict.SetUp{Code: "Secret.Missing", Fix: "Set KEY.", Err: errors.New("KEY is not set")}
 			}
 			resolved := declared
-			resolved.Key = mask.Key{Secret: []byte(key)}
+			resolved.Key = mask.Key{Secret: []byte(key.Load().(string))}
 			return resolved, nil
 		}
 		plain := n.settings.Compile["test"]
@@ -77,7 +79,7 @@ func TestADeliveryWithoutWhatItRefersToWaitsAlone(t *testing.T) {
 		if masked, _ := bodies(); masked != "" {
 			t.Errorf("delivered %q", masked)
 		}
-		key = "sixteen bytes at least"
+		key.Store("sixteen bytes at least")
 		n.restart()
 		n.flush("s")
 		if masked, _ := bodies(); strings.Count(masked, "hmac:") != 3 || strings.Contains(masked, "hush") {
@@ -105,7 +107,7 @@ func TestWhatIsDoneToEventsComparesFromVersionToVersion(t *testing.T) {
 			s := declare("s", "x")
 			d := stream.Delivery{Process: process.Config{Events: &resolving}}
 			made.Process = d.Process
-			if err := n.planEvents(&made, &s, d); err != nil {
+			if err := n.planEvents(&made, &s, d, 0); err != nil {
 				t.Fatal(err)
 			}
 			return made

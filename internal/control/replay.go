@@ -220,8 +220,9 @@ func (r *running) startReplay(ctx context.Context, replay stream.Replay) (err er
 		return err
 	}
 	d := newDelivery(declared)
+	d.replay = replay.ID
+	d.find = func(int) (stream.Delivery, error) { return slowed(declared, replay), nil }
 	settings := r.settings(d)
-	settings.Open = func(int) (deliver.Plan, error) { return r.replayPlan(declared, replay) }
 	settings.Version = 1
 	settings.Range = &deliver.Range{From: replay.From, Until: replay.Until, Rate: replay.Rate}
 	settings.Recent = nil
@@ -232,7 +233,7 @@ func (r *running) startReplay(ctx context.Context, replay stream.Replay) (err er
 	r.mu.Lock()
 	r.replays[replay.ID] = d
 	r.mu.Unlock()
-	running := r.launch(d)
+	running := r.launch(d, r.replayAgain)
 	r.c.runs.Go("end a replay", func(context.Context) error {
 		if err := d.Complete(running); err != nil {
 			return nil // it goes on after the next start, or was cancelled
@@ -253,12 +254,12 @@ func (r *running) startReplay(ctx context.Context, replay stream.Replay) (err er
 // rateBatch is how long a batch lasts at most at a replay's rate.
 const rateBatch = 10 * time.Second
 
-// replayPlan opens what a replay delivers to. With a rate its batches are so small that they keep it.
-func (r *running) replayPlan(declared stream.Delivery, replay stream.Replay) (deliver.Plan, error) {
+// slowed returns what a replay delivers to. With a rate its batches are so small that they keep it.
+func slowed(declared stream.Delivery, replay stream.Replay) stream.Delivery {
 	if most := replay.Rate * rateBatch.Seconds(); replay.Rate > 0 && (declared.Buffer.Count == 0 || float64(declared.Buffer.Count) > most) {
 		declared.Buffer.Count = int(min(max(most, 1), math.MaxInt32))
 	}
-	return r.c.plan(r.declared.Load(), declared, replay.ID)
+	return declared
 }
 
 // startReplays starts the replays that have not ended and do not run. One that cannot start holds up nothing else: it is tried

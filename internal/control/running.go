@@ -58,6 +58,9 @@ type delivery struct {
 	*deliver.Delivery
 	id       string
 	kind     string
+	replay   string // id of the replay that it is; empty for none
+	find     func(version int) (stream.Delivery, error)
+	opening  *opening
 	declared atomic.Pointer[stream.Delivery] // by the version in force
 	stop     context.CancelFunc              // ends cutting
 	abort    context.CancelFunc              // ends tries under way
@@ -65,7 +68,7 @@ type delivery struct {
 }
 
 func newDelivery(declared stream.Delivery) *delivery {
-	d := &delivery{id: declared.ID, kind: declared.Destination.Kind(), ended: make(chan struct{})}
+	d := &delivery{id: declared.ID, kind: declared.Destination.Kind(), opening: newOpening(), ended: make(chan struct{})}
 	d.declared.Store(&declared)
 	return d
 }
@@ -221,30 +224,42 @@ func (r *running) startDelivery(ctx context.Context, spec stream.Delivery, versi
 	if runs {
 		return nil
 	}
+	d, err := r.makeDelivery(ctx, spec, version)
+	if err == nil {
+		r.run(d)
+	}
+	return err
+}
+
+// makeDelivery makes a delivery that begins where its cursor says.
+func (r *running) makeDelivery(ctx context.Context, spec stream.Delivery, version int) (*delivery, error) {
 	d := newDelivery(spec)
+	d.find = func(version int) (stream.Delivery, error) { return r.find(spec.ID, version) }
 	settings := r.settings(d)
-	settings.Open = func(version int) (deliver.Plan, error) { return r.plan(spec.ID, version) }
 	settings.Version = version
 	settings.Paused = r.pausedNow(spec)
 	settings.Released = func(before uint64) { r.release(spec.ID, before) }
 	var err error
 	if settings.Begin, err = r.begin(spec.Start); err != nil {
-		return err
+		return nil, err
 	}
-	if d.Delivery, err = deliver.New(ctx, settings); err != nil {
-		return err
-	}
+	d.Delivery, err = deliver.New(ctx, settings)
+	return d, err
+}
+
+// run has a delivery of the stream run, in place of one that has ended.
+func (r *running) run(d *delivery) {
 	r.mu.Lock()
-	r.deliveries[spec.ID] = d
+	r.deliveries[d.id] = d
 	r.mu.Unlock()
-	r.launch(d)
-	return nil
+	r.launch(d, r.beginAgain)
 }
 
 // settings are what all deliveries of the stream have in common.
 func (r *running) settings(d *delivery) deliver.Settings {
 	return deliver.Settings{
 		Log:      r.log,
+		Open:     func(version int) (deliver.Plan, error) { return r.plan(d, version) },
 		Keys:     r.keys.get,
 		Recent:   func(number uint64) (*block.Block, bool) { return r.c.Recent.Get(r.blocks(), number) },
 		Cursor:   r.c.Store.Cursor(r.declared.Load().ID, d.id),
@@ -257,8 +272,9 @@ func (r *running) settings(d *delivery) deliver.Settings {
 	}
 }
 
-// launch runs a delivery until it is stopped, or nothing new may be sent: then the context that it returns ends.
-func (r *running) launch(d *delivery) context.Context {
+// launch runs a delivery until it is stopped, or nothing new may be sent: then the context that it returns ends. Again is
+// what has it begin again.
+func (r *running) launch(d *delivery, again func(context.Context, *delivery) error) context.Context {
 	running, stop := context.WithCancel(r.c.runs.Context())
 	aborting, abort := context.WithCancel(r.c.abort)
 	d.stop, d.abort = stop, abort
@@ -269,6 +285,10 @@ func (r *running) launch(d *delivery) context.Context {
 		if err := d.Run(running, aborting); err != nil {
 			r.logger.Error("The delivery ended with an error.", "delivery", d.id, "error", err)
 		}
+		return nil
+	})
+	r.c.runs.Go("keep open "+r.key.Name, func(ctx context.Context) error {
+		r.keepOpen(ctx, d, func(ctx context.Context) error { return again(ctx, d) })
 		return nil
 	})
 	return running
@@ -295,19 +315,27 @@ func (r *running) delivering() []*delivery {
 }
 
 // plan opens the destination that a version declares for a delivery.
-func (r *running) plan(id string, version int) (deliver.Plan, error) {
-	s := r.declared.Load()
-	spec, err := r.compile(s, version)
+func (r *running) plan(d *delivery, version int) (deliver.Plan, error) {
+	declared, err := d.find(version)
 	if err != nil {
 		return deliver.Plan{}, err
 	}
-	for _, d := range spec.Deliveries {
-		if d.ID != id {
-			continue
-		}
-		return r.c.plan(s, d, "")
+	return d.opening.open(version, declared, func() (deliver.Plan, error) { return r.c.plan(r.declared.Load(), declared, d.replay) })
+}
+
+// find returns what a version declares for a delivery.
+func (r *running) find(id string, version int) (stream.Delivery, error) {
+	s := r.declared.Load()
+	spec, err := r.compile(s, version)
+	if err != nil {
+		return stream.Delivery{}, err
 	}
-	return deliver.Plan{}, fmt.Errorf("stream %s: version %d has no delivery %s", s.Name, version, id)
+	for _, d := range spec.Deliveries {
+		if d.ID == id {
+			return d, nil
+		}
+	}
+	return stream.Delivery{}, fmt.Errorf("stream %s: version %d has no delivery %s", s.Name, version, id)
 }
 
 // release notes which block a delivery needs first, and lets the log drop what all are done with. Before all are started
@@ -362,7 +390,7 @@ func (r *running) flush(ctx context.Context, paused bool) error {
 	flushing := slices.DeleteFunc(r.delivering(), func(d *delivery) bool { return d.Status().Paused && !paused })
 	errs := make(chan error, len(flushing))
 	for _, d := range flushing {
-		go func() { errs <- flushOne(ctx, d, paused) }() // waited for below
+		go func() { errs <- r.flushOne(ctx, d, paused) }() // waited for below
 	}
 	var all error
 	for range flushing {
@@ -371,14 +399,28 @@ func (r *running) flush(ctx context.Context, paused bool) error {
 	return all
 }
 
-func flushOne(ctx context.Context, d *delivery, paused bool) error {
-	if paused {
-		return d.Drain(ctx)
+// flushOne flushes a delivery, and the one that takes its place if it begins again meanwhile.
+func (r *running) flushOne(ctx context.Context, d *delivery, paused bool) error {
+	for {
+		flush := d.Flush
+		if paused {
+			flush = d.Drain
+		}
+		err := flush(ctx)
+		if errors.Is(err, deliver.ErrPaused) {
+			return nil // paused meanwhile
+		}
+		if !errors.Is(err, deliver.ErrEnded) {
+			return err
+		}
+		r.change.Lock() // which it holds until it has begun
+		next := r.current(d.id)
+		r.change.Unlock()
+		if next == nil || next == d {
+			return err
+		}
+		d = next
 	}
-	if err := d.Flush(ctx); !errors.Is(err, deliver.ErrPaused) {
-		return err
-	}
-	return nil // paused meanwhile
 }
 
 // save changes the declaration in the catalogue. The caller is the only one who changes the stream.

@@ -32,6 +32,7 @@ func (c *Control) Function(key stream.Key, d stream.Delivery) deliver.Function {
 
 // surroundings are what is done to events may use.
 func (c *Control) surroundings() (around process.Surroundings) {
+	around.Tables = c.Lookups
 	if c.HTTP != nil {
 		around.Client = c.HTTP.Client()
 	}

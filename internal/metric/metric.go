@@ -57,6 +57,7 @@ type Metrics struct {
 var (
 	streamLabels   = []string{"account", "region", "stream"}
 	deliveryLabels = []string{"account", "region", "stream", "delivery", "destination"}
+	lookupLabels   = append(deliveryLabels[:5:5], "lookup")
 )
 
 // New makes the metrics and registers them.
@@ -161,6 +162,17 @@ type Delivery struct {
 	FreshnessSeconds                  float64 // age of the oldest record that is not delivered; 0 for none
 	InFlight                          int
 	Broken                            bool // nothing can be delivered before somebody repairs something
+	Lookups                           []Lookup
+}
+
+// Lookup is what is asked for of a lookup of a delivery.
+type Lookup struct {
+	Name         string
+	Hits, Misses uint64  // events with a row, and without
+	AgeSeconds   float64 // since the table was last known to be up to date
+	Rows         int
+	Failures     uint64 // looks at the table that failed
+	Failing      bool   // the last did
 }
 
 // Node returns a collector of what deliveries are doing.
@@ -174,6 +186,11 @@ var (
 	inFlight = prometheus.NewDesc("firehose_delivery_batches_in_flight", "Batches that are being delivered.", deliveryLabels, nil)
 	broken   = prometheus.NewDesc("firehose_delivery_broken", "1 when somebody must repair the destination's set-up.", deliveryLabels, nil)
 	state    = prometheus.NewDesc("firehose_delivery_state", "1 for the state of the delivery: active, catching up, degraded, paused.", append(deliveryLabels[:5:5], "state"), nil)
+	lookedUp = prometheus.NewDesc("firehose_lookup_events_total", "Events that were looked up in a table, by result: hit, miss.", append(lookupLabels[:6:6], "result"), nil)
+	tableAge = prometheus.NewDesc("firehose_lookup_age_seconds", "Time since the table was last known to be up to date.", lookupLabels, nil)
+	rows     = prometheus.NewDesc("firehose_lookup_rows", "Rows of the table.", lookupLabels, nil)
+	failures = prometheus.NewDesc("firehose_lookup_refresh_failures_total", "Looks at the table that failed.", lookupLabels, nil)
+	failing  = prometheus.NewDesc("firehose_lookup_failing", "1 when the last look at the table failed, and it is used on as it was.", lookupLabels, nil)
 	retained = prometheus.NewDesc("firehose_delivery_retention_ratio", "Age of the oldest record that is not delivered, to the log's retention.", deliveryLabels, nil)
 )
 
@@ -183,6 +200,11 @@ func (n node) Describe(out chan<- *prometheus.Desc) {
 	out <- broken
 	out <- state
 	out <- retained
+	out <- lookedUp
+	out <- tableAge
+	out <- rows
+	out <- failures
+	out <- failing
 }
 
 func (n node) Collect(out chan<- prometheus.Metric) {
@@ -199,7 +221,33 @@ func (n node) Collect(out chan<- prometheus.Metric) {
 		} else {
 			gauge(broken, 0)
 		}
+		for _, l := range d.Lookups {
+			l.collect(out, d)
+		}
 	}
+}
+
+func (l Lookup) collect(out chan<- prometheus.Metric, d Delivery) {
+	send := func(desc *prometheus.Desc, kind prometheus.ValueType, value float64, more ...string) {
+		labels := append([]string{d.Account, d.Region, d.Stream, d.ID, d.Kind, l.Name}, more...)
+		out <- prometheus.MustNewConstMetric(desc, kind, value, labels...)
+	}
+	send(lookedUp, prometheus.CounterValue, float64(l.Hits), "hit")
+	send(lookedUp, prometheus.CounterValue, float64(l.Misses), "miss")
+	send(tableAge, prometheus.GaugeValue, l.AgeSeconds)
+	send(rows, prometheus.GaugeValue, float64(l.Rows))
+	send(failures, prometheus.CounterValue, float64(l.Failures))
+	last := 0.0
+	if l.Failing {
+		last = 1
+	}
+	send(failing, prometheus.GaugeValue, last)
+}
+
+// LookupBytes returns a collector of the memory that the tables of all lookups take.
+func LookupBytes(held func() int64) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "firehose_lookup_bytes", Help: "Memory of the tables of all lookups, about; memory.lookup_bytes is its bound."},
+		func() float64 { return float64(held()) })
 }
 
 // Diagnostics returns a collector of what became of events for CloudWatch Logs, by result: sent, left_out (by sampling),

@@ -194,7 +194,7 @@ func (d *Destination) hook(r References) destination.Config {
 			c.Secrets = append(c.Secrets, value)
 		}
 		return c, nil
-	}}
+	}, r.inFiles(w.Secrets...)}
 }
 
 // errorOutput is where the error outputs of a destination go that keeps none itself.
@@ -212,12 +212,13 @@ func (d *Destination) endpoint(key stream.Key, r References) destination.Config 
 		c.Attributes = append(c.Attributes, httpendpoint.Attribute{Name: name, Value: e.Attributes[name]})
 	}
 	return referring{c, func() (destination.Config, error) {
+		c := c
 		var err error
 		if e.AccessKey != "" {
 			c.AccessKey, err = r.secret(e.AccessKey)
 		}
 		return c, err
-	}}
+	}, r.inFiles(e.AccessKey)}
 }
 
 // buffer bounds batches by what the document and the destination's protocol allow.

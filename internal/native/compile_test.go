@@ -243,7 +243,7 @@ func TestAReferenceThatLeadsNowhereIsAProblemOfItsDestinationAlone(t *testing.T)
 		}
 	}
 	const unset, again = "variable UNSET of the server's environment is not set, or empty", ", and start the server again."
-	const correct = "Correct the value that the document refers to where the server runs, and start the server again."
+	const correct = "Correct the value that the document refers to where the server runs; a file is read again by itself, for a variable start the server again."
 	f("type: s3, s3: {bucket: abc}, mask: {rules: [{path: a, kind: hash}], key: '${UNSET}'}", "Secret.Missing",
 		"key of masks: "+unset, "Set UNSET in the server's environment"+again)
 	f("type: s3, s3: {bucket: abc}, mask: {rules: [{path: a, kind: hash}], key: '${SHORT}'}", "Secret.Invalid",

@@ -1,11 +1,14 @@
 package native
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"firehose/internal/config"
@@ -28,15 +31,16 @@ func (r References) table(file string) (string, error) {
 	case !filepath.IsLocal(file):
 		return "", fmt.Errorf("file %q is not below the folder of tables: want a path such as buyers.csv", file)
 	case r.Tables == "":
-		return "", &missing{"the server has no folder of tables", "Set lookups.dir to the folder that tables are kept in"}
+		return "", &missing{"the server has no folder of tables", "Set lookups.dir to the folder that tables are kept in", true}
 	}
 	return filepath.Join(r.Tables, file), nil
 }
 
 // missing is the error of a reference that leads nowhere.
 type missing struct {
-	what string
-	fix  string // one sentence, without what follows for all: that the server is started again
+	what  string
+	fix   string // one sentence, without its end
+	start bool   // the server must be started again; what else is mended is found by itself
 }
 
 func (m *missing) Error() string { return m.what }
@@ -49,24 +53,25 @@ func own(name string) bool {
 func missingVariable(name string) error {
 	if own(name) {
 		return &missing{"variable " + name + " of the server's environment is meant for the server itself",
-			"Give the value to a variable whose name begins neither with AWS_ nor with FIREHOSE_, correct the document"}
+			"Give the value to a variable whose name begins neither with AWS_ nor with FIREHOSE_, correct the document", true}
 	}
-	return &missing{"variable " + name + " of the server's environment is not set, or empty", "Set " + name + " in the server's environment"}
+	return &missing{"variable " + name + " of the server's environment is not set, or empty", "Set " + name + " in the server's environment", true}
 }
 
 // unresolved is what an error of a reference means for the destination: its records wait.
 func unresolved(err error) *verdict.SetUp {
-	fix := "Correct what the document refers to where the server runs"
-	var m *missing
-	if errors.As(err, &m) {
-		fix = m.fix
+	m := &missing{fix: "Correct what the document refers to where the server runs"}
+	errors.As(err, &m)
+	next := "; it is looked for again by itself."
+	if m.start {
+		next = ", and start the server again."
 	}
-	return &verdict.SetUp{Code: "Secret.Missing", Fix: fix + ", and start the server again.", Err: err}
+	return &verdict.SetUp{Code: "Secret.Missing", Fix: m.fix + next, Err: err}
 }
 
 // invalid is unresolved for what was found and is not as it must be.
 func invalid(err error) *verdict.SetUp {
-	return &verdict.SetUp{Code: "Secret.Invalid", Fix: "Correct the value that the document refers to where the server runs, and start the server again.", Err: err}
+	return &verdict.SetUp{Code: "Secret.Invalid", Fix: "Correct the value that the document refers to where the server runs; a file is read again by itself, for a variable start the server again.", Err: err}
 }
 
 // Environment are the references of a server: its environment but for what is meant for the server itself, and the files below
@@ -102,7 +107,7 @@ func (r References) secret(s Secret) (config.Secret, error) {
 		return r.expand(string(s))
 	}
 	if r.Dir == "" {
-		return "", &missing{"the server has no folder for secrets", "Set secrets.dir to the folder that they are kept in"}
+		return "", &missing{"the server has no folder for secrets", "Set secrets.dir to the folder that they are kept in", true}
 	}
 	root, err := os.OpenRoot(r.Dir)
 	if err != nil {
@@ -111,7 +116,7 @@ func (r References) secret(s Secret) (config.Secret, error) {
 	defer root.Close()
 	text, err := root.ReadFile(strings.TrimPrefix(strings.TrimPrefix(name, r.Dir), "/"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", &missing{fmt.Sprintf("there is no file %q in the server's folder for secrets", name), "Put the file there"}
+		return "", &missing{fmt.Sprintf("there is no file %q in the server's folder for secrets", name), "Put the file there", false}
 	}
 	if err != nil {
 		return "", fmt.Errorf("read secret: %w", err)
@@ -124,6 +129,43 @@ func (r References) secret(s Secret) (config.Secret, error) {
 type referring struct {
 	destination.Config // without them
 	resolve            func() (destination.Config, error)
+	files              func() ([]config.Secret, error) // what stands in the files that it refers to; nil for none
+}
+
+// References returns a digest of what stands in the files that the document refers to. Variables do not change.
+func (c referring) References() (string, error) {
+	if c.files == nil {
+		return "", nil
+	}
+	values, err := c.files()
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.New()
+	for _, value := range values {
+		each := sha256.Sum256([]byte(value.Reveal()))
+		sum.Write(each[:])
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// inFiles returns what reads the secrets that are files; nil if none is.
+func (r References) inFiles(secrets ...Secret) func() ([]config.Secret, error) {
+	isNone := func(s Secret) bool { return !strings.HasPrefix(string(s), "file:") }
+	secrets = slices.DeleteFunc(slices.Clone(secrets), isNone)
+	if len(secrets) == 0 {
+		return nil
+	}
+	return func() (values []config.Secret, err error) {
+		for _, s := range secrets {
+			value, err := r.secret(s)
+			if err != nil {
+				return nil, err
+			}
+			values = append(values, value)
+		}
+		return values, nil
+	}
 }
 
 // Open makes the destination.

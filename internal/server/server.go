@@ -38,6 +38,7 @@ import (
 	"firehose/internal/control"
 	"firehose/internal/convert"
 	"firehose/internal/deliver"
+	"firehose/internal/enrich"
 	"firehose/internal/ingest"
 	"firehose/internal/log/segment"
 	"firehose/internal/metric"
@@ -153,11 +154,14 @@ func (s *Server) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	lookups := enrich.NewTables(int64(s.config.Memory.LookupBytes))
+	s.registry.MustRegister(metric.LookupBytes(lookups.Held))
 	ctl, err := control.Open(context.WithoutCancel(ctx), control.Settings{
 		Store:       db,
 		Engine:      engine,
 		Objects:     objects,
 		Tables:      tables,
+		Lookups:     lookups,
 		Functions:   functions,
 		HTTP:        s.openOutbound(),
 		Partitions:  s.config.Processing.PartitionsMax,
