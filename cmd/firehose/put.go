@@ -42,6 +42,7 @@ type putting struct {
 	stream string
 	file   string // - for standard input
 	mark   string // file that remembers how far it came; empty for none
+	key    string // whose events keep their order; empty for none
 	quiet  bool
 
 	done putMark
@@ -76,6 +77,7 @@ func (c *counting) Read(p []byte) (int, error) {
 func runPut(ctx context.Context, args []string) error {
 	flags, c := newFlags("put", putUsage)
 	quiet := flags.Bool("quiet", false, "show no progress")
+	key := flags.String("key", "", "events with one key, put one call after the other, keep their order")
 	fresh := flags.Bool("from-start", false, "do not go on where an interrupted call was")
 	given, err := parseAll(flags, args)
 	if err != nil {
@@ -86,7 +88,7 @@ func runPut(ctx context.Context, args []string) error {
 		flags.Usage()
 		return errUsage
 	}
-	p := &putting{client: c, stream: given[0], file: given[1], quiet: *quiet || !terminal(os.Stderr)}
+	p := &putting{client: c, stream: given[0], file: given[1], key: *key, quiet: *quiet || !terminal(os.Stderr)}
 	input, err := p.open(*fresh)
 	if err != nil {
 		return err
@@ -169,8 +171,8 @@ func (p *putting) all(ctx context.Context, input io.Reader) error {
 	size, index := 0, 0
 	for ; ; index++ {
 		event, err := events.Next()
-		var other *eventread.NotObjectError
-		if err != nil && err != io.EOF && !errors.As(err, &other) {
+		var refused *eventread.EventError
+		if err != nil && err != io.EOF && !errors.As(err, &refused) {
 			return errors.Join(p.store(ctx, chunk), fmt.Errorf("read %s, of which JSON objects are wanted: %w", p.file, err))
 		}
 		if err == io.EOF {
@@ -179,10 +181,7 @@ func (p *putting) all(ctx context.Context, input io.Reader) error {
 		if index < p.done.Events {
 			continue
 		}
-		if other != nil {
-			event = []byte("null") // the server rejects it, at its place
-		}
-		chunk, size = append(chunk, bytes.Clone(event)), size+len(event)
+		chunk, size = append(chunk, bytes.Clone(event)), size+len(event) // what is refused too: the server rejects it, at its place
 		if len(chunk) >= putEventsMax || size >= putBytesMax {
 			if err := p.store(ctx, chunk); err != nil {
 				return err
@@ -226,7 +225,11 @@ func (p *putting) store(ctx context.Context, chunk [][]byte) error {
 
 // request puts events once. It returns how many of them are decided, and after an error whether to try again.
 func (p *putting) request(ctx context.Context, chunk [][]byte) (next int, again bool, err error) {
-	r, err := p.client.request(ctx, http.MethodPost, "/v1/streams/"+url.PathEscape(p.stream)+"/events", url.Values{}, bytes.Join(chunk, []byte("\n")))
+	query := url.Values{}
+	if p.key != "" {
+		query.Set("key", p.key)
+	}
+	r, err := p.client.request(ctx, http.MethodPost, "/v1/streams/"+url.PathEscape(p.stream)+"/events", query, bytes.Join(chunk, []byte("\n")))
 	if err != nil {
 		return 0, false, err
 	}
@@ -252,7 +255,7 @@ func (p *putting) request(ctx context.Context, chunk [][]byte) (next int, again 
 	next = min(answer.Next, len(chunk))
 	for _, one := range answer.Rejected {
 		if one.Index >= next { // it is sent again, and rejected again
-			break
+			continue
 		}
 		p.sums.rejected++
 		p.endProgress()

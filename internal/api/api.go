@@ -37,6 +37,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"strings"
 
 	"firehose/internal/apikey"
@@ -90,12 +91,12 @@ func New(streams Streams, o Options) *Door { return &Door{Options: o, streams: s
 
 // Register adds the door's paths.
 func (d *Door) Register(mux *http.ServeMux) {
-	mux.HandleFunc("POST /v1/streams/{action}", d.act)
-	mux.HandleFunc("GET /v1/records", d.locate)
-	mux.HandleFunc("POST /v1/streams/{name}/events", d.putEvents)
-	mux.HandleFunc("GET /v1/keys", d.listKeys)
-	mux.HandleFunc("POST /v1/keys", d.makeKey)
-	mux.HandleFunc("DELETE /v1/keys/{id}", d.revokeKey)
+	d.handle(mux, "POST /v1/streams/{action}", d.act, "dry_run", "destination")
+	d.handle(mux, "GET /v1/records", d.locate, "id")
+	d.handle(mux, "POST /v1/streams/{name}/events", d.putEvents, "key", "results")
+	d.handle(mux, "GET /v1/keys", d.listKeys)
+	d.handle(mux, "POST /v1/keys", d.makeKey)
+	d.handle(mux, "DELETE /v1/keys/{id}", d.revokeKey)
 	if d.Declared != nil {
 		d.registerStreams(mux)
 	}
@@ -105,15 +106,9 @@ func (d *Door) Register(mux *http.ServeMux) {
 	if d.Deliveries != nil {
 		d.registerDeliveries(mux)
 	}
-	mux.HandleFunc("GET /v1/streams/{name}/errors", d.listErrors)
-	mux.HandleFunc("GET /v1/streams/{name}/errors/{key...}", d.showErrors)
-	mux.HandleFunc("/v1/", d.unknown)
-}
-
-// unknown answers what no other path is for.
-func (d *Door) unknown(w http.ResponseWriter, r *http.Request) {
-	d.answer(w, nil, &failure{http.StatusNotFound, "unknown_path", r.Method + " " + r.URL.Path + " is nothing that can be asked: there are GET, PUT and " +
-		"DELETE /v1/streams/NAME, POST /v1/streams/NAME/events, GET /v1/streams/NAME/destinations and others"})
+	d.handle(mux, "GET /v1/streams/{name}/errors", d.listErrors, "type", "since", "until", "limit", "after")
+	d.handle(mux, "GET /v1/streams/{name}/errors/{key...}", d.showErrors)
+	mux.HandleFunc(everything, d.unknown(mux))
 }
 
 // bodyMax is the most that a request's body may have.
@@ -133,9 +128,15 @@ func (f *failure) body() any {
 	return map[string]any{"error": map[string]string{"code": f.code, "message": f.message}}
 }
 
-// act does what the path's last part says: NAME:flush or NAME:redrive.
+// act does what the path's last part says: NAME:flush, NAME:redrive or NAME:ping. Only the last has parameters.
 func (d *Door) act(w http.ResponseWriter, r *http.Request) {
 	name, action, _ := strings.Cut(r.PathValue("action"), ":")
+	if action == "flush" || action == "redrive" {
+		if err := checkQuery(r.URL.RawQuery, []string{"account", "region"}); err != nil {
+			d.answer(w, nil, err)
+			return
+		}
+	}
 	switch action {
 	case "flush":
 		d.flush(w, r, name)
@@ -267,6 +268,8 @@ func (d *Door) failureOf(err error) *failure {
 		return known
 	case errors.As(err, &unsigned):
 		return &failure{http.StatusForbidden, unsigned.Type, unsigned.Message}
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return errSlowBody
 	case errors.As(err, &unsupported):
 		return &failure{http.StatusUnsupportedMediaType, "unsupported_body", err.Error()}
 	case errors.As(err, &unreadable):

@@ -120,7 +120,6 @@ func TestFlushFindsTheStreamByAsMuchAsIsNeeded(t *testing.T) {
 
 func TestWhatCannotBeAskedIsSaidWithTheTextAsItCame(t *testing.T) {
 	ask(t, &streams{}, nil, "GET", "/v1/stream/a&b", 404, `"code":"unknown_path","message":"GET /v1/stream/a&b is nothing`)
-	ask(t, &streams{}, nil, "GET", "/v1/streams/b/events", 404, `"code":"unknown_path"`)
 }
 
 func TestFlushSaysWhatWentWrong(t *testing.T) {

@@ -28,12 +28,12 @@ type Deliveries interface {
 
 // registerDeliveries adds the paths of destinations and replays.
 func (d *Door) registerDeliveries(mux *http.ServeMux) {
-	mux.HandleFunc("GET /v1/streams/{name}/destinations", d.listDestinations)
-	mux.HandleFunc("POST /v1/streams/{name}/destinations/{action}", d.actOnDestination)
-	mux.HandleFunc("GET /v1/streams/{name}/replays", d.listReplays)
-	mux.HandleFunc("POST /v1/streams/{name}/replays", d.startReplay)
-	mux.HandleFunc("GET /v1/streams/{name}/replays/{id}", d.getReplay)
-	mux.HandleFunc("DELETE /v1/streams/{name}/replays/{id}", d.cancelReplay)
+	d.handle(mux, "GET /v1/streams/{name}/destinations", d.listDestinations)
+	d.handle(mux, "POST /v1/streams/{name}/destinations/{action}", d.actOnDestination)
+	d.handle(mux, "GET /v1/streams/{name}/replays", d.listReplays)
+	d.handle(mux, "POST /v1/streams/{name}/replays", d.startReplay, "dry_run")
+	d.handle(mux, "GET /v1/streams/{name}/replays/{id}", d.getReplay)
+	d.handle(mux, "DELETE /v1/streams/{name}/replays/{id}", d.cancelReplay)
 }
 
 // Destination is a destination of a stream as it stands.
@@ -107,7 +107,7 @@ func (d *Door) actOnDestination(w http.ResponseWriter, r *http.Request) {
 	key, by, err := d.findAs(r, r.PathValue("name"), apikey.Admin)
 	var asked pauseRequest
 	if err == nil {
-		err = readJSON(r, &asked, `{"reason": TEXT, "by": TEXT}, each of them optional`)
+		_, err = readJSON(r, bodyMax, &asked, `{"reason": TEXT, "by": TEXT}, each of them optional`)
 	}
 	state := "paused"
 	switch {

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"iter"
@@ -61,21 +60,10 @@ func parseList(r *http.Request) (f control.ErrorFilter, max int, err error) {
 	if limit := q.Get("limit"); limit != "" {
 		max, err = strconv.Atoi(limit)
 		if err != nil || max < 1 || max > pageMax {
-			return f, 0, &failure{http.StatusBadRequest, "bad_parameter", fmt.Sprintf("limit is %q: want a number from 1 to %d", limit, pageMax)}
+			return f, 0, badParameter("limit", limit, fmt.Sprintf("a number from 1 to %d", pageMax))
 		}
 	}
 	return f, max, nil
-}
-
-func parseTime(name, text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return time.Time{}, &failure{http.StatusBadRequest, "bad_parameter", fmt.Sprintf("%s is %q: want a time such as 2026-02-03T04:05:06Z", name, text)}
-	}
-	return t, nil
 }
 
 // ErrorRecord is a record of an error output.
@@ -183,11 +171,9 @@ func (d *Door) redrive(w http.ResponseWriter, r *http.Request, name string) {
 }
 
 func parseRedrive(r *http.Request) (asked redriveRequest, err error) {
-	body := json.NewDecoder(io.LimitReader(r.Body, bodyMax))
-	body.DisallowUnknownFields()
-	if err := body.Decode(&asked); err != nil && err != io.EOF { // an empty body asks for everything
-		return asked, &failure{http.StatusBadRequest, "bad_body",
-			`the body is not as wanted, {"keys": [KEY], "type": TYPE, "since": TIME, "until": TIME, "dry_run": true, "force": true}, each of them optional: ` + err.Error()}
+	_, err = readJSON(r, bodyMax, &asked, `{"keys": [KEY], "type": TYPE, "since": TIME, "until": TIME, "dry_run": true, "force": true}, each of them optional`)
+	if err != nil { // an empty body asks for everything
+		return asked, err
 	}
 	if len(asked.Keys) > 0 && (asked.Type != "" || !asked.Since.IsZero() || !asked.Until.IsZero()) {
 		return asked, &failure{http.StatusBadRequest, "bad_body", "keys are named one by one: leave out type, since and until"}

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -125,7 +124,7 @@ func TestRedriveIsAskedForByItsBody(t *testing.T) {
 	f(`{"type":"t","since":"2026-01-02T03:04:05Z","until":"2026-01-02T03:04:05Z"}`,
 		control.Redrive{ErrorFilter: control.ErrorFilter{Type: "t", Since: at, Until: at}})
 
-	for _, body := range []string{"nonsense", `{"key":"a"}`, `{"since":"1h"}`, `{"keys":["a"],"type":"t"}`, `{"keys":"` + string(bytes.Repeat([]byte("a"), bodyMax)) + `"}`} {
+	for _, body := range []string{"nonsense", `{"key":"a"}`, `{"since":"1h"}`, `{"keys":["a"],"type":"t"}`, `{"keys":["a"]}{}`} {
 		s := &streams{lines: "some"}
 		if status, answer := post(t, s, "/v1/streams/b:redrive", body); status != 400 || !strings.Contains(answer, `"code":"bad_body"`) {
 			t.Errorf("%.50s: %d %s", body, status, answer)

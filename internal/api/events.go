@@ -56,6 +56,13 @@ type storedOne struct {
 // putEvents takes a body of events.
 func (d *Door) putEvents(w http.ResponseWriter, r *http.Request) {
 	key, err := d.find(r, r.PathValue("name"), apikey.Producer)
+	if err == nil {
+		err = checkOrderKey(r.URL.Query())
+	}
+	var results bool
+	if err == nil {
+		results, err = flag(r, "results")
+	}
 	if err != nil {
 		d.answer(w, nil, err)
 		return
@@ -66,7 +73,7 @@ func (d *Door) putEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer events.Close()
-	p := &putting{door: d, key: key, answer: eventAnswer{Stream: key.Name}, connection: http.NewResponseController(w), results: r.URL.Query().Get("results") == "true"}
+	p := &putting{door: d, key: key, answer: eventAnswer{Stream: key.Name}, connection: http.NewResponseController(w), results: results}
 	if err := p.all(r.Context(), events); err != nil {
 		f := d.failureOf(err)
 		p.answer.Error = map[string]any{"code": f.code, "message": f.message}
@@ -101,12 +108,12 @@ type putting struct {
 func (p *putting) all(ctx context.Context, events *eventread.Reader) error {
 	for {
 		event, err := events.Next()
-		var other *eventread.NotObjectError
+		var refused *eventread.EventError
 		switch {
 		case err == io.EOF:
 			return p.store(ctx)
-		case errors.As(err, &other):
-			p.reject(p.read, "not_an_object", err.Error())
+		case errors.As(err, &refused):
+			p.reject(p.read, refused.Code, err.Error())
 		case err != nil:
 			return errors.Join(p.store(ctx), err)
 		case len(event) > eventMax:

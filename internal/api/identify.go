@@ -24,9 +24,9 @@ func (d *Door) identify(r *http.Request, role apikey.Role, name string) (sigv4.I
 	if d.Verifier == nil {
 		return sigv4.Identity{}, nil
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, signedBodyMax))
+	body, err := readAll(r, signedBodyMax)
 	if err != nil {
-		return sigv4.Identity{}, &failure{http.StatusBadRequest, "bad_body", "the body cannot be read: " + err.Error()}
+		return sigv4.Identity{}, err
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	return d.Verifier.Verify(r, body)

@@ -2,9 +2,7 @@ package api
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"time"
 
@@ -81,10 +79,8 @@ func (d *Door) makeKey(w http.ResponseWriter, r *http.Request) {
 func readKey(r *http.Request) (apikey.Key, error) {
 	bad := func(err error) error { return &failure{http.StatusBadRequest, "bad_key", err.Error()} }
 	var wanted wantedKey
-	decoder := json.NewDecoder(io.LimitReader(r.Body, bodyMax))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&wanted); err != nil {
-		return apikey.Key{}, bad(err)
+	if _, err := readJSON(r, bodyMax, &wanted, `{"role": "producer", "consumer" or "admin", "streams": [PATTERN], "label": TEXT}, of which only role is required`); err != nil {
+		return apikey.Key{}, err
 	}
 	role, err := apikey.ParseRole(wanted.Role)
 	if err != nil {

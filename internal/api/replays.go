@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 	"net/http"
 	"strconv"
@@ -80,7 +79,7 @@ func (d *Door) startReplay(w http.ResponseWriter, r *http.Request) {
 	key, by, err := d.findAs(r, r.PathValue("name"), apikey.Admin)
 	var asked replayRequest
 	if err == nil {
-		err = readJSON(r, &asked, replayWanted)
+		_, err = readJSON(r, documentMax, &asked, replayWanted)
 	}
 	var dry bool
 	if err == nil {
@@ -194,10 +193,6 @@ func bound(name, text, end string) (b control.Bound, err error) {
 	return b, badParameter(name, text, "a time such as 2026-02-03T04:05:06Z, an age such as 90m or 48h, a position such as 12:0, a RecordId, or "+end)
 }
 
-func badParameter(name, value, want string) error {
-	return &failure{http.StatusBadRequest, "bad_parameter", fmt.Sprintf("%s is %q: want %s", name, value, want)}
-}
-
 // listReplays answers a stream's replays.
 func (d *Door) listReplays(w http.ResponseWriter, r *http.Request) {
 	list, err := d.replays(r)
@@ -239,14 +234,4 @@ func (d *Door) cancelReplay(w http.ResponseWriter, r *http.Request) {
 		err = d.Deliveries.CancelReplay(key, r.PathValue("id"))
 	}
 	d.answer(w, map[string]string{"replay": r.PathValue("id"), "status": string(stream.ReplayCancelled)}, err)
-}
-
-// readJSON reads a small body of known members. An empty one leaves the target as it is.
-func readJSON(r *http.Request, into any, wanted string) error {
-	body := json.NewDecoder(io.LimitReader(r.Body, documentMax))
-	body.DisallowUnknownFields()
-	if err := body.Decode(into); err != nil && err != io.EOF {
-		return &failure{http.StatusBadRequest, "bad_body", "the body is not as wanted, " + wanted + ": " + err.Error()}
-	}
-	return nil
 }

@@ -1,12 +1,12 @@
 package api
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"slices"
@@ -31,12 +31,12 @@ type Declared interface {
 
 // registerStreams adds the paths of streams as documents.
 func (d *Door) registerStreams(mux *http.ServeMux) {
-	mux.HandleFunc("GET /v1/streams", d.listStreams)
-	mux.HandleFunc("GET /v1/streams/{name}", d.getStream)
-	mux.HandleFunc("PUT /v1/streams/{name}", d.putStream)
-	mux.HandleFunc("DELETE /v1/streams/{name}", d.deleteStream)
-	mux.HandleFunc("GET /v1/streams/{name}/versions", d.listVersions)
-	mux.HandleFunc("GET /v1/streams/{name}/versions/{version}", d.getVersion)
+	d.handle(mux, "GET /v1/streams", d.listStreams)
+	d.handle(mux, "GET /v1/streams/{name}", d.getStream, "defaults")
+	d.handle(mux, "PUT /v1/streams/{name}", d.putStream, "dry_run")
+	d.handle(mux, "DELETE /v1/streams/{name}", d.deleteStream, "force")
+	d.handle(mux, "GET /v1/streams/{name}/versions", d.listVersions)
+	d.handle(mux, "GET /v1/streams/{name}/versions/{version}", d.getVersion, "defaults")
 }
 
 // documentMax is the most that a document may have.
@@ -144,10 +144,11 @@ func (d *Door) writeYAML(w http.ResponseWriter, document []byte) {
 
 // PutResult is the answer to a document that was put.
 type PutResult struct {
-	Stream  Stream          `json:"stream"`
-	Created bool            `json:"created"`
-	Changes []native.Change `json:"changes"`
-	DryRun  bool            `json:"dry_run,omitempty"`
+	Stream   Stream           `json:"stream"`
+	Created  bool             `json:"created"`
+	Changes  []native.Change  `json:"changes"`
+	Warnings []native.Warning `json:"warnings,omitempty"` // of what the document says and nobody does
+	DryRun   bool             `json:"dry_run,omitempty"`
 }
 
 // putStream makes a stream what a document says.
@@ -183,7 +184,7 @@ func (d *Door) putStream(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("ETag", etag(outcome.Stream.Version))
 	d.write(w, status, PutResult{Stream: d.shownStream(&outcome.Stream), Created: outcome.Created,
-		Changes: append([]native.Change{}, outcome.Changes...), DryRun: o.DryRun})
+		Changes: append([]native.Change{}, outcome.Changes...), Warnings: outcome.Warnings, DryRun: o.DryRun})
 }
 
 // keyToPut returns the key of the stream that a request names, which need not exist.
@@ -201,9 +202,12 @@ func (d *Door) keyToPut(r *http.Request) (stream.Key, error) {
 }
 
 func readDocument(r *http.Request, name string) (*native.Document, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, documentMax))
+	body, err := readBody(r, documentMax)
 	if err != nil {
-		return nil, &failure{http.StatusBadRequest, "bad_body", "the body cannot be read: " + err.Error()}
+		return nil, err
+	}
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil, &failure{http.StatusBadRequest, "bad_body", "the body is empty: want the document of the stream, as JSON or YAML"}
 	}
 	form, err := formOf(r, body)
 	if err != nil {
@@ -234,7 +238,11 @@ func conditions(r *http.Request) (o native.Options, err error) {
 	if o.DryRun, err = flag(r, "dry_run"); err != nil {
 		return o, err
 	}
-	o.New = r.Header.Get("If-None-Match") == "*"
+	if given := r.Header.Get("If-None-Match"); given != "" && given != "*" {
+		return o, badParameter("If-None-Match", given, "*, for a stream that there is not yet, or If-Match with the ETag of an answer")
+	} else if given == "*" {
+		o.New = true
+	}
 	o.Versions, o.Exists, err = ifMatch(r)
 	return o, err
 }
@@ -253,7 +261,7 @@ func ifMatch(r *http.Request) (versions []int, exists bool, err error) {
 		text := strings.TrimSpace(tag)
 		version, err := strconv.Atoi(strings.Trim(text, `"`))
 		if err != nil || etag(version) != text {
-			return nil, false, &failure{http.StatusBadRequest, "bad_parameter", fmt.Sprintf(`If-Match is %q: want the ETag of an answer, such as "3"`, given)}
+			return nil, false, badParameter("If-Match", given, `the ETag of an answer, such as "3"`)
 		}
 		versions = append(versions, version)
 	}
@@ -262,19 +270,6 @@ func ifMatch(r *http.Request) (versions []int, exists bool, err error) {
 
 // etag is the version, as HTTP writes it.
 func etag(version int) string { return strconv.Quote(strconv.Itoa(version)) }
-
-// flag reads a parameter of the query that is true or false.
-func flag(r *http.Request, name string) (bool, error) {
-	text := r.URL.Query().Get(name)
-	if text == "" {
-		return r.URL.Query().Has(name), nil
-	}
-	value, err := strconv.ParseBool(text)
-	if err != nil {
-		return false, &failure{http.StatusBadRequest, "bad_parameter", fmt.Sprintf("%s is %q: want true or false", name, text)}
-	}
-	return value, nil
-}
 
 // refuse answers why a document was not put.
 func (d *Door) refuse(w http.ResponseWriter, err error) {

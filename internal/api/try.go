@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 
@@ -37,8 +36,8 @@ type Trials interface {
 }
 
 func (d *Door) registerTrials(mux *http.ServeMux) {
-	mux.HandleFunc("POST /v1/destinations:test", d.testDestination)
-	mux.HandleFunc("POST /v1/preview", d.preview)
+	d.handle(mux, "POST /v1/destinations:test", d.testDestination, "stream", "destination")
+	d.handle(mux, "POST /v1/preview", d.preview, "stream", "destination")
 }
 
 // tryTime is the most that a try may take, all its steps together.
@@ -60,7 +59,7 @@ func (d *Door) testDestination(w http.ResponseWriter, r *http.Request) {
 	key, err := d.trialKey(r)
 	var body []byte
 	if err == nil {
-		body, err = readBody(r)
+		body, err = readBody(r, tryMax)
 	}
 	var form native.Form
 	if err == nil {
@@ -124,13 +123,8 @@ func noDestination(id string) error {
 	return &failure{http.StatusNotFound, "destination_not_found", fmt.Sprintf("the stream has no destination %q", id)}
 }
 
-func readBody(r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, documentMax+eventMax))
-	if err != nil {
-		return nil, &failure{http.StatusBadRequest, "bad_body", "the body cannot be read: " + err.Error()}
-	}
-	return body, nil
-}
+// tryMax is the most that the body of a try may have: a document and an event.
+const tryMax = documentMax + eventMax
 
 // previewRequest is the body of a preview.
 type previewRequest struct {
@@ -184,16 +178,12 @@ func (d *Door) preview(w http.ResponseWriter, r *http.Request) {
 }
 
 func parsePreview(r *http.Request) (asked previewRequest, err error) {
-	body, err := readBody(r)
-	if err != nil {
-		return asked, err
+	const wanted = `{"document": DOCUMENT, "event": EVENT}: the document an object or a string of YAML, the event optional`
+	_, err = readJSON(r, tryMax, &asked, wanted)
+	if err == nil && asked.Document == nil {
+		err = badBody(wanted, "document is missing")
 	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&asked); err != nil || asked.Document == nil {
-		return asked, &failure{http.StatusBadRequest, "bad_body", `the body is not as wanted, {"document": DOCUMENT, "event": EVENT}: the document an object or a string of YAML, the event optional`}
-	}
-	return asked, nil
+	return asked, err
 }
 
 // ping takes an event through a stream's deliveries, and sends it to the destinations unless it is only to be shown.
@@ -205,7 +195,7 @@ func (d *Door) ping(w http.ResponseWriter, r *http.Request, name string) {
 	}
 	var event []byte
 	if err == nil {
-		event, err = readBody(r)
+		event, err = readBody(r, tryMax)
 	}
 	var spec stream.Spec
 	if err == nil {

@@ -6,11 +6,13 @@
 package eventread
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/klauspost/compress/gzip"
@@ -39,7 +41,8 @@ type BodyError struct {
 }
 
 func (e *BodyError) Error() string {
-	return fmt.Sprintf("event %d, at byte %d: %v", e.Event, e.Offset, e.Err)
+	text := strings.TrimPrefix(strings.TrimPrefix(e.Err.Error(), "jsontext: "), "read error: ")
+	return fmt.Sprintf("event %d, at byte %d: %s", e.Event, e.Offset, text)
 }
 
 func (e *BodyError) Unwrap() error { return e.Err }
@@ -47,6 +50,7 @@ func (e *BodyError) Unwrap() error { return e.Err }
 // Reader gives a body's events.
 type Reader struct {
 	decoder *jsontext.Decoder
+	plain   *bufio.Reader // the body, decompressed
 	input   *bounded
 	close   func()
 	shape   shape
@@ -86,21 +90,43 @@ func NewReader(body io.Reader, contentType, contentEncoding string) (*Reader, er
 	case "gzip", "x-gzip":
 		plain, err := gzip.NewReader(body)
 		if err != nil {
-			return nil, &BodyError{Err: fmt.Errorf("decompress: %w", err)}
+			return nil, &BodyError{Err: undone("gzip", err)}
 		}
-		body, r.close = plain, func() { plain.Close() }
+		body, r.close = packed{plain, "gzip"}, func() { plain.Close() }
 	case "zstd":
 		plain, err := zstd.NewReader(body, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(windowMax))
 		if err != nil {
-			return nil, &BodyError{Err: fmt.Errorf("decompress: %w", err)}
+			return nil, &BodyError{Err: undone("zstd", err)}
 		}
-		body, r.close = plain, plain.Close
+		body, r.close = packed{plain, "zstd"}, plain.Close
 	default:
 		return nil, &UnsupportedError{"Content-Encoding", contentEncoding}
 	}
-	r.input = &bounded{Reader: body}
-	r.decoder = jsontext.NewDecoder(r.input, jsontext.AllowDuplicateNames(true))
+	r.plain = bufio.NewReaderSize(body, 512) // which reads past its own buffer where more is wanted
+	r.input = &bounded{Reader: r.plain}
+	r.decoder = jsontext.NewDecoder(r.input, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	return r, nil
+}
+
+// packed says of errors that they are of decompressing.
+type packed struct {
+	io.Reader
+	encoding string
+}
+
+func (p packed) Read(b []byte) (int, error) {
+	n, err := p.Reader.Read(b)
+	if err != nil && err != io.EOF {
+		err = undone(p.encoding, err)
+	}
+	return n, err
+}
+
+func undone(encoding string, err error) error {
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF // there is nothing at all
+	}
+	return fmt.Errorf("decompress the body as %s: %w", encoding, err)
 }
 
 // EventMax is the most bytes that an event may have in a body, white space included.
@@ -127,8 +153,9 @@ func (b *bounded) Read(p []byte) (int, error) {
 // Close frees what the reader holds. It does not close the body.
 func (r *Reader) Close() { r.close() }
 
-// Next returns the next event in its shortest form, valid until the next call, or io.EOF. For a value that is not an object it
-// returns a *NotObjectError and passes it over: Next may be called on. Any other error is a *BodyError, and the last.
+// Next returns the next event in its shortest form, valid until the next call, or io.EOF. For a value that is no event it
+// returns an *EventError and the value, and passes it over: Next may be called on. Any other error is a *BodyError, and the
+// last.
 func (r *Reader) Next() ([]byte, error) {
 	r.input.left = EventMax + readAhead
 	if err := r.begin(); err != nil {
@@ -144,8 +171,11 @@ func (r *Reader) Next() ([]byte, error) {
 		return nil, r.failed(err)
 	}
 	r.index++
-	if value.Kind() != '{' {
-		return nil, &NotObjectError{r.index - 1}
+	switch {
+	case value.Kind() != '{':
+		return value, &EventError{r.index - 1, "not_an_object", "an event must be a JSON object"}
+	case !utf8.Valid(value):
+		return value, &EventError{r.index - 1, "not_utf8", "the event is not UTF-8"}
 	}
 	if err := value.Compact(jsontext.AllowDuplicateNames(true), jsontext.PreserveRawStrings(true)); err != nil {
 		return nil, r.failed(err)
@@ -153,12 +183,17 @@ func (r *Reader) Next() ([]byte, error) {
 	return value, nil
 }
 
-// NotObjectError says that an event is JSON, but no object.
-type NotObjectError struct{ Event int }
-
-func (e *NotObjectError) Error() string {
-	return fmt.Sprintf("event %d: an event must be a JSON object", e.Event)
+// EventError says why a value of a body is no event.
+type EventError struct {
+	Event   int
+	Code    string // not_an_object or not_utf8
+	Problem string
 }
+
+func (e *EventError) Error() string { return fmt.Sprintf("event %d: %s", e.Event, e.Problem) }
+
+// byteOrderMark is what some programs begin a text with to say that it is UTF-8.
+const byteOrderMark = "\xef\xbb\xbf"
 
 // begin enters an array at the body's beginning.
 func (r *Reader) begin() error {
@@ -166,6 +201,9 @@ func (r *Reader) begin() error {
 		return nil
 	}
 	r.begun = true
+	if head, _ := r.plain.Peek(len(byteOrderMark)); string(head) == byteOrderMark { // an error comes again when it is read on
+		_, _ = r.plain.Discard(len(byteOrderMark))
+	}
 	switch kind := r.decoder.PeekKind(); {
 	case kind == '[' && r.shape != lines:
 		_, err := r.decoder.ReadToken()
@@ -184,5 +222,10 @@ func (r *Reader) failed(err error) error {
 	if errors.As(err, &already) {
 		return err
 	}
-	return &BodyError{Event: r.index, Offset: r.decoder.InputOffset(), Err: err}
+	offset := r.decoder.InputOffset()
+	var wrong *jsontext.SyntacticError
+	if errors.As(err, &wrong) {
+		offset, err = wrong.ByteOffset, wrong.Err
+	}
+	return &BodyError{Event: r.index, Offset: offset, Err: err}
 }

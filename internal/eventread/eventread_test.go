@@ -22,7 +22,7 @@ func read(t *testing.T, body, contentType, encoding string) (events []string, er
 	defer r.Close()
 	for {
 		event, err := r.Next()
-		var other *NotObjectError
+		var other *EventError
 		switch {
 		case err == io.EOF:
 			return events, nil
@@ -60,6 +60,9 @@ func TestBodiesAreReadByTheirShape(t *testing.T) {
 	f(asLines, "[1]\n{}", "!", "{}")
 	f(asBatch, `[{"specversion":"1.0","id":"1"},{"id":"2"}]`, `{"specversion":"1.0","id":"1"}`, `{"id":"2"}`)
 	f("application/cloudevents+json", `{"specversion":"1.0","id":"1"}`, `{"specversion":"1.0","id":"1"}`)
+	f(asJSON, "\xef\xbb\xbf{\"a\":1}", `{"a":1}`)
+	f(asJSON, "\xef\xbb\xbf")
+	f(asLines, "{\"a\":\"\xff\"}\n{\"b\":2}", "!", `{"b":2}`)
 	f(asJSON, `{"a":"\u00e9 é","a":1e5}`, `{"a":"\u00e9 é","a":1e5}`)
 }
 
@@ -76,7 +79,8 @@ func TestBrokenBodiesGiveWhatCameBefore(t *testing.T) {
 	f(asJSON, `[{"a":1}`, 1, "")
 	f(asJSON, `{"a":1}}`, 1, "")
 	f(asLines, "{\"a\":1}\n{b}\n{\"c\":1}", 1, "")
-	f(asJSON, "{\"a\":\"\xff\"}", 0, "UTF-8")
+	f(asJSON, "hello", 0, "event 0, at byte 0: invalid character 'h' at start of value")
+	f(asJSON, `{"a":1},{"b":2}`, 1, "event 1, at byte 7: invalid character ',' at start of value")
 	f(asBatch, `{"id":"1"}`, 0, "want an array")
 }
 
