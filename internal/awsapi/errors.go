@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"firehose/internal/awsapi/model"
+	"firehose/internal/ingest"
 	"firehose/internal/sigv4"
 	"firehose/internal/stream"
 )
@@ -96,6 +97,22 @@ func asError(key stream.Key, err error) (answer *Error, known bool) {
 		return alreadyExists(key), true
 	}
 	return errInternal, false
+}
+
+// recordsTooLarge refuses a put for records that are larger than their stream's document allows, as the service refuses one
+// with records that are larger than any stream takes: whole. A client would put a record again for ever of which the answer
+// to the batch says that it failed.
+func recordsTooLarge(operation string, e *ingest.TooLargeError) *Error {
+	constraint := fmt.Sprintf("Member must have length less than or equal to %d", e.Max)
+	var violations []string
+	for _, i := range e.Records {
+		path := "record.data"
+		if operation == "PutRecordBatch" {
+			path = fmt.Sprintf("records.%d.member.data", i+1)
+		}
+		violations = append(violations, model.Violation(path, constraint))
+	}
+	return &Error{"ValidationException", model.Message(violations)}
 }
 
 // quotaExceeded lists what fills an account's quota.

@@ -106,11 +106,14 @@ func (h *Handler) put(c *call, key stream.Key) (ingest.Receipt, error) {
 	}
 	records := c.buffers.records
 	receipt, err := h.streams.Put(c.ctx, key, records)
+	var large *ingest.TooLargeError
 	switch {
 	case errors.Is(err, ingest.ErrThrottled):
 		receipt = ingest.Receipt{}
 	case errors.Is(err, stream.ErrNotActive):
 		return receipt, notActive(key)
+	case errors.As(err, &large):
+		return receipt, recordsTooLarge(c.seen.Operation, large)
 	case err != nil:
 		return receipt, err
 	}

@@ -214,11 +214,17 @@ func (c *Control) Find(name string) []stream.Key {
 }
 
 // Put makes records durable in a stream's log. The receipt says how many of them were accepted. Errors:
-// stream.ErrNotFound, stream.ErrNotActive, ingest.ErrThrottled when none was taken; any other is the server's fault.
+// stream.ErrNotFound, stream.ErrNotActive, *ingest.TooLargeError, ingest.ErrThrottled when none was taken; any other is the
+// server's fault.
 func (c *Control) Put(ctx context.Context, key stream.Key, records [][]byte) (ingest.Receipt, error) {
 	r, err := c.get(key)
 	if err != nil {
 		return ingest.Receipt{}, err
+	}
+	if r.declared.Load().Status == stream.Active { // else put says so
+		if err := r.checkSizes(records); err != nil {
+			return ingest.Receipt{}, err
+		}
 	}
 	return r.put(ctx, records)
 }

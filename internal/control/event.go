@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"firehose/internal/block"
@@ -45,7 +46,11 @@ func (c *Control) PutEvents(ctx context.Context, key stream.Key, events [][]byte
 	if err != nil {
 		return Events{}, err
 	}
-	window, sizeMax, err := r.intake(ctx)
+	window, err := r.intake(ctx)
+	if err != nil {
+		return Events{}, err
+	}
+	sizeMax, err := r.sizeMax()
 	if err != nil {
 		return Events{}, err
 	}
@@ -116,11 +121,47 @@ type idWindow struct {
 // windows is what a stream keeps of its window, and of what it takes.
 type windows struct {
 	building sync.Mutex
-	version  int // of the document that window and sizeMax follow from; 0 for none
+	version  int // of the document that window follows from; 0 for none
 	window   *idWindow
-	sizeMax  int       // of an event; 0 for none
 	begun    *idWindow // one whose rebuilding was cut off, as by a client that did not wait for it; nil for none
 	next     uint64    // block with which that goes on
+
+	largest atomic.Pointer[largest] // nil before the first need
+}
+
+// largest is the most bytes of an event, by a version of the document; 0 for as many as a record may have.
+type largest struct{ version, bytes int }
+
+// sizeMax returns the most bytes of an event by the version in force.
+func (r *running) sizeMax() (int, error) {
+	s := r.declared.Load()
+	if known := r.ids.largest.Load(); known != nil && known.version == s.Version {
+		return known.bytes, nil
+	}
+	spec, err := r.compile(s, s.Version)
+	if err != nil {
+		return 0, err
+	}
+	r.ids.largest.Store(&largest{s.Version, spec.EventMax})
+	return spec.EventMax, nil
+}
+
+// checkSizes refuses records that are too large for the stream: all of the put, as one that breaks the limit of every stream.
+func (r *running) checkSizes(records [][]byte) error {
+	sizeMax, err := r.sizeMax()
+	if err != nil || sizeMax == 0 {
+		return err
+	}
+	var large []int
+	for i, data := range records {
+		if len(data) > sizeMax {
+			large = append(large, i)
+		}
+	}
+	if large != nil {
+		return &ingest.TooLargeError{Max: sizeMax, Records: large}
+	}
+	return nil
 }
 
 // id returns the digest of an event's id, or false if it has none.
@@ -194,26 +235,26 @@ func (w *idWindow) put(ctx context.Context, r *running, events [][]byte) (Events
 }
 
 // intake returns the stream's window as its document in force declares it, rebuilt from the log at the first need and nil
-// if it declares none, and the most bytes of an event.
-func (r *running) intake(ctx context.Context) (window *idWindow, sizeMax int, err error) {
+// if it declares none.
+func (r *running) intake(ctx context.Context) (window *idWindow, err error) {
 	if !r.started.Load() {
-		return nil, 0, nil // put says so
+		return nil, nil // put says so
 	}
 	r.ids.building.Lock()
 	defer r.ids.building.Unlock()
 	s := r.declared.Load()
 	if r.ids.version == s.Version {
-		return r.ids.window, r.ids.sizeMax, nil
+		return r.ids.window, nil
 	}
 	spec, err := r.compile(s, s.Version)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	if window, err = r.windowLocked(ctx, s, spec.Idempotency); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	r.ids.version, r.ids.window, r.ids.sizeMax = s.Version, window, spec.EventMax
-	return window, spec.EventMax, nil
+	r.ids.version, r.ids.window = s.Version, window
+	return window, nil
 }
 
 // windowLocked returns the window that is declared; the caller holds building.

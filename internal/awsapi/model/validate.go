@@ -38,7 +38,12 @@ func (v *validator) report(constraint string) {
 	if len(v.violations) == violationsMax {
 		return
 	}
-	v.violations = append(v.violations, "Value at '"+lowerCamel(v.path)+"' failed to satisfy constraint: "+constraint)
+	v.violations = append(v.violations, Violation(lowerCamel(v.path), constraint))
+}
+
+// Violation is the service's text of one, at a path such as records.2.member.data.
+func Violation(path, constraint string) string {
+	return "Value at '" + path + "' failed to satisfy constraint: " + constraint
 }
 
 func (v *validator) structure(s *Shape, tree map[string]any) {
