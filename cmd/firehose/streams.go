@@ -137,6 +137,7 @@ func (s *streamsCommand) apply(ctx context.Context, file string) error {
 			fmt.Fprintf(s.out, "%s: changed, version %d\n", d.Name, result.Stream.Version)
 			s.printChanges(result.Changes)
 		}
+		s.printWarnings(result.Warnings)
 		s.printProblems(result.Stream.Problems)
 	}
 	return failed
@@ -162,6 +163,7 @@ func (s *streamsCommand) diff(ctx context.Context, file string) error {
 			fmt.Fprintf(s.out, "%s: would be changed\n", d.Name)
 			s.printChanges(result.Changes)
 		}
+		s.printWarnings(result.Warnings)
 	}
 	if different {
 		return errDifferent
@@ -179,6 +181,13 @@ func (s *streamsCommand) printChanges(changes []native.Change) {
 		default:
 			fmt.Fprintf(s.out, "  ~ %s: %s -> %s\n", c.Path, c.From, c.To)
 		}
+	}
+}
+
+// printWarnings tells what a document says and nobody does.
+func (s *streamsCommand) printWarnings(warnings []native.Warning) {
+	for _, w := range warnings {
+		fmt.Fprintf(s.out, "  ! %s: %s\n", w.Path, w.Message)
 	}
 }
 

@@ -40,6 +40,15 @@ type Outcome struct {
 	Stream  stream.Stream
 	Created bool
 	Changes []Change // empty if the stream is as the document says already
+
+	// Warnings tell of what the document says and nobody does.
+	Warnings []Warning
+}
+
+// Warning is something that a document says and that has no effect on the stream.
+type Warning struct {
+	Path    string `json:"path"` // as in a Change
+	Message string `json:"message"`
 }
 
 // errUnchanged ends an update that would change nothing; it is no failure.
@@ -61,9 +70,9 @@ func Put(ctx context.Context, streams Streams, key stream.Key, d *Document, o Op
 	if err != nil {
 		return Outcome{}, err
 	}
-	var changes []Change
+	var done Outcome
 	change := func(s *stream.Stream) (err error) {
-		changes, err = o.change(s, d)
+		done, err = o.change(s, d)
 		return err
 	}
 	if o.DryRun {
@@ -77,7 +86,8 @@ func Put(ctx context.Context, streams Streams, key stream.Key, d *Document, o Op
 	if errors.Is(err, errUnchanged) {
 		err = nil
 	}
-	return Outcome{Stream: current, Changes: changes}, err
+	done.Stream = current
+	return done, err
 }
 
 // begins checks that no destination begins later than now: it would wait for nothing, and begin at once.
@@ -109,39 +119,60 @@ func create(ctx context.Context, streams Streams, key stream.Key, d *Document, o
 }
 
 // change puts the document into a declaration and says what becomes different. It returns errUnchanged if nothing does.
-func (o Options) change(s *stream.Stream, d *Document) ([]Change, error) {
+func (o Options) change(s *stream.Stream, d *Document) (done Outcome, err error) {
 	switch {
 	case s.Language != Language:
-		return nil, ErrOtherLanguage
+		return done, ErrOtherLanguage
 	case s.Status != stream.Active:
-		return nil, stream.ErrNotActive
+		return done, stream.ErrNotActive
 	case o.New:
-		return nil, fmt.Errorf("%w: there is one already, of version %d", ErrVersion, s.Version)
+		return done, fmt.Errorf("%w: there is one already, of version %d", ErrVersion, s.Version)
 	case o.Versions != nil && !slices.Contains(o.Versions, s.Version):
-		return nil, fmt.Errorf("%w: it is %d", ErrVersion, s.Version)
+		return done, fmt.Errorf("%w: it is %d", ErrVersion, s.Version)
 	}
 	before, err := Parse(s.Document(), JSON)
 	if err != nil {
-		return nil, fmt.Errorf("read the stored document: %w", err)
+		return done, fmt.Errorf("read the stored document: %w", err)
 	}
 	if err := d.succeeds(before); err != nil {
-		return nil, err
+		return done, err
 	}
 	noted := o.Applied == "" || o.Applied == s.Applied
 	if o.Applied != "" {
 		s.Applied = o.Applied
 	}
-	changes := d.Changes(before)
-	if len(changes) == 0 {
+	done.Changes, done.Warnings = d.Changes(before), d.begun(before)
+	if len(done.Changes) == 0 {
 		if noted || o.DryRun {
-			return nil, errUnchanged
+			err = errUnchanged
 		}
-		return nil, nil
+		return done, err
 	}
 	s.Version++
 	s.Documents[s.Version] = d.Stored()
 	s.Updated = o.Now.UTC()
-	return changes, nil
+	return done, nil
+}
+
+// startNow is the start of a destination that says none.
+const startNow = "now"
+
+// begun warns where a destination that there is already gets another start: it has begun. It may lose the one it had, which
+// is how a document is tidied up.
+func (d *Document) begun(before *Document) (warnings []Warning) {
+	for i := range d.Destinations {
+		to := &d.Destinations[i]
+		for j := range before.Destinations {
+			old := &before.Destinations[j]
+			now, then := to.start(), old.start()
+			if same := now.Oldest == then.Oldest && now.Time.Equal(then.Time); old.ID != to.ID || same || to.Start == startNow {
+				continue
+			}
+			warnings = append(warnings, Warning{Path: "destinations[" + to.ID + "].start", Message: fmt.Sprintf("%s has no effect: it says where a new destination begins, and %s is "+
+				"there already. To deliver what was put before, use firehose replay", to.Start, to.ID)})
+		}
+	}
+	return warnings
 }
 
 // succeeds checks that the document can take the place of another. A destination keeps its type, because its cursor, its

@@ -119,7 +119,7 @@ func readTrees(source []byte, form Form) ([]*tree, error) {
 			return trees, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("not YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
+			return nil, notYAML(source, err)
 		}
 		t, err := FromYAML(root.Content[0])
 		if err != nil {
@@ -129,6 +129,17 @@ func readTrees(source []byte, form Form) ([]*tree, error) {
 			trees = append(trees, t.tree)
 		}
 	}
+}
+
+// notYAML says why a text is no YAML; of one that begins as JSON also why it is no JSON, which is what it was meant to be.
+func notYAML(source []byte, why error) error {
+	err := fmt.Errorf("not YAML: %s", strings.TrimPrefix(why.Error(), "yaml: "))
+	if jsonStart.Match(source) {
+		if _, failed := readJSON(source); failed != nil {
+			err = fmt.Errorf("%w, and %w", failed, err)
+		}
+	}
+	return err
 }
 
 // Given is a document that was read as YAML and not looked at yet.
@@ -160,7 +171,10 @@ func (r *yamlReader) read(n *yaml.Node, depth int) (*tree, error) {
 	}
 	for i, child := range n.Content {
 		if t.kind == kindMapping && i%2 == 0 {
-			if child.Kind != yaml.ScalarNode || child.Tag == "!!merge" {
+			if child.ShortTag() == "!!merge" {
+				return nil, fmt.Errorf("line %d: merging with << is not known; an alias may stand for a whole value only", child.Line)
+			}
+			if child.Kind != yaml.ScalarNode {
 				return nil, fmt.Errorf("line %d: a key must be a plain text", child.Line)
 			}
 			if t.get(child.Value) != nil {
@@ -206,7 +220,7 @@ func readJSON(source []byte) (*tree, error) {
 	nodes := 0
 	t, err := readJSONValue(decoder, &nodes)
 	if err != nil {
-		return nil, fmt.Errorf("not JSON: %w", err)
+		return nil, fmt.Errorf("not JSON: %s", strings.TrimPrefix(err.Error(), "jsontext: "))
 	}
 	if _, err := decoder.ReadToken(); err != io.EOF {
 		return nil, fmt.Errorf("not JSON: there is more behind the document")

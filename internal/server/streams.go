@@ -63,6 +63,9 @@ func (s *Server) applyStreams(ctx context.Context, ctl *control.Control, documen
 		case len(outcome.Changes) > 0:
 			logger.Info("A stream is changed, because the configuration was.", "version", outcome.Stream.Version, "changes", len(outcome.Changes))
 		}
+		for _, w := range outcome.Warnings {
+			logger.Warn("A stream of the configuration says what nobody does.", "path", w.Path, "warning", w.Message)
+		}
 	}
 	for _, d := range documents {
 		_, _ = ctl.Await(waiting, stream.Key{Account: s.config.AccountID, Region: s.config.Region, Name: d.Name}) // its error was logged
