@@ -145,10 +145,10 @@ func (c *compiler) parts(config Config) (parts []part) {
 func (c *compiler) clause(name string, one Clause) node {
 	var nodes all
 	if len(one.Types) > 0 {
-		nodes = append(nodes, c.typeIs(one.Types...))
+		nodes = append(nodes, c.typeIs(name+".types", one.Types...))
 	}
 	if len(one.Outcome) > 0 {
-		nodes = append(nodes, c.outcomeIs(one.Outcome...))
+		nodes = append(nodes, c.outcomeIs(name+".outcome", one.Outcome...))
 	}
 	for i, text := range one.Where {
 		nodes = append(nodes, c.condition(fmt.Sprintf("%s.where[%d]", name, i), text))
@@ -156,15 +156,15 @@ func (c *compiler) clause(name string, one Clause) node {
 	return nodes
 }
 
-// word is a line that is a value alone.
-var word = regexp.MustCompile(`^[\w.*-]+$`)
+// word is a line that is a value alone, since no condition is without spaces, comparisons and parentheses.
+var word = regexp.MustCompile(`^[^\s"'=<>!()]+$`)
 
 // lines compiles the lines of a section. A line of one word, where it makes sense, is given to is.
-func (c *compiler) lines(name string, lines []string, is func(...string) node) (clauses []clause) {
+func (c *compiler) lines(name string, lines []string, is func(at string, words ...string) node) (clauses []clause) {
 	for i, line := range lines {
 		at := fmt.Sprintf("%s[%d]", name, i)
 		if line = strings.TrimSpace(line); is != nil && word.MatchString(line) {
-			clauses = append(clauses, clause{at, is(line)})
+			clauses = append(clauses, clause{at, is(at, line)})
 		} else {
 			clauses = append(clauses, clause{at, c.condition(at, line)})
 		}
@@ -173,13 +173,16 @@ func (c *compiler) lines(name string, lines []string, is func(...string) node) (
 }
 
 // typeIs is one of some patterns of event types.
-func (c *compiler) typeIs(patterns ...string) node {
+func (c *compiler) typeIs(_ string, patterns ...string) node {
 	return c.predicate(c.field([]string{"type"}), "is "+either(patterns), ofText(glob(patterns)), false)
 }
 
-func (c *compiler) outcomeIs(outcomes ...string) node {
+func (c *compiler) outcomeIs(at string, outcomes ...string) node {
 	var constants []value
 	for _, o := range outcomes {
+		if strings.Contains(o, "*") {
+			c.failed(at, o, -1, "a star stands for other characters in event types only; list the outcomes, or write a condition with LIKE")
+		}
 		constants = append(constants, textValue(o))
 	}
 	return c.predicate(c.field([]string{"outcome"}), "is "+either(outcomes), oneOf(constants, false), false)

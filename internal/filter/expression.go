@@ -266,12 +266,28 @@ func (x *translator) program(e ast.Expr) node {
 		x.failed(x.at, x.text, -1, fmt.Sprintf("%s has the type %s, wanted is bool: true or false", p.text, kind))
 		return constant(no)
 	}
+	if calculates(e) {
+		x.failed(x.at, x.text, -1, p.text+" is calculated, wanted is bool: true or false")
+		return constant(no)
+	}
 	if p.program, err = env.Program(checked, x.programOptions(env, checked)...); err != nil {
 		x.failed(x.at, x.text, -1, err.Error())
 		return constant(no)
 	}
 	x.count++
 	return p
+}
+
+// calculates says whether an expression is arithmetic, whose result is never true or false.
+func calculates(e ast.Expr) bool {
+	if e.Kind() != ast.CallKind {
+		return false
+	}
+	switch e.AsCall().FunctionName() {
+	case operators.Add, operators.Subtract, operators.Multiply, operators.Divide, operators.Modulo, operators.Negate:
+		return true
+	}
+	return false
 }
 
 // programOptions has steps counted only where there might be many: counting makes an evaluation twice as slow.

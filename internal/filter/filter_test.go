@@ -200,6 +200,10 @@ func TestClauses(t *testing.T) {
 	f(`{"include_only":{"event_type":["source.*"],"outcome":["failure"]}}`, false)
 	f(`{"type_field":"lead_data.state","include":[{"types":["C*"]}]}`, true)
 	check(t, Config{Include: []Clause{{Types: []string{"order"}}}}, `{"type":"order"}`, true)
+	only := &IncludeOnly{EventType: []string{"order:*", "com.example/été"}}
+	check(t, Config{IncludeOnly: only}, `{"type":"order:created"}`, true)
+	check(t, Config{IncludeOnly: only}, `{"type":"com.example/\u00e9t\u00e9"}`, true)
+	check(t, Config{IncludeOnly: only}, `{"type":"order"}`, false)
 }
 
 func TestMissingMembersMaySkip(t *testing.T) {
@@ -362,6 +366,8 @@ func TestErrorsSayWhereAndWhatIsAllowed(t *testing.T) {
 	f(`{"rules":{"op":"and","rules":[{"lhv":"a","op":"matches pattern","rhv":"/(/"},{"rules":[{}]}]}}`)
 	f(`{"expression":"event.x =="}`)
 	f(`{"expression":"size(event.x)"}`)
+	f(`{"expression":"event.x + 1"}`)
+	f(`{"include":[{"outcome":["succ*"]}],"include_only":{"outcome":["*"]}}`)
 	f(`{"expression":"foo(event.x)\n  || bar(event.y)"}`)
 	f(`{"expression":"event.é.matches('(') && 1 + \"a\" == 2"}`)
 	golden(t, "errors.txt", text.String())
