@@ -101,6 +101,8 @@ func TestMistakesInATemplateAreNamed(t *testing.T) {
 	f(Config{Folder: "été/{{year}/"}, "folder, character 5: {{ has no }} after it")
 	f(Config{Folder: "{{}}/"}, "folder, character 1: {{}} is not known; allowed is a part of the time (year, ")
 	f(Config{Folder: "a/{{flow..id}}/"}, "folder, character 3: {{flow..id}} is not known")
+	f(Config{Folder: "a/{{contacts[*].email}}/"}, "folder, character 3: {{contacts[*].email}} leads into an array")
+	f(Config{Folder: "a/{{items[0]}}/"}, "leads into an array")
 	f(Config{Folder: "a/{{timestamp:yyyy}}/"}, "character 3: {{timestamp:yyyy}} is not known")
 	f(Config{Folder: "a/!{timestamp:yyyy}/"}, "character 4: a brace stands alone")
 	f(Config{Folder: "a/{{unique}}/"}, "character 3: {{unique}} stands in a folder")

@@ -1,6 +1,7 @@
 package eventkey
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -100,6 +101,9 @@ func (t *Template) token(word string, folder bool) (segment, error) {
 		return segment{kind: unique, count: n}, nil
 	}
 	path := strings.TrimPrefix(word, ".")
+	if strings.ContainsAny(path, "[]*") {
+		return segment{}, errors.New("leads into an array, whose elements would belong into several objects; use a field of one value")
+	}
 	names := strings.Split(path, ".")
 	if slices.Contains(names, "") || strings.ContainsAny(path, " \t\"'{}|:!$()") {
 		return segment{}, fmt.Errorf("is not known; allowed is %s", allowed)
