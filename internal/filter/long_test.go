@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// An event of a megabyte is judged in a part of a second, whatever it holds. The bound is far above that, and far below what
+// An event of some megabytes is judged in about a second, whatever it holds. The bound is far above that, and far below what
 // anything takes whose steps grow faster than the event.
 func TestNoEventMakesAFilterRunLong(t *testing.T) {
-	deep := strings.Repeat("[", 9_000) + `"` + strings.Repeat(" ", 900_000) + `"` + strings.Repeat("]", 9_000)
+	deep := strings.Repeat("[", 9_000) + `"` + strings.Repeat(" ", 4_000_000) + `"` + strings.Repeat("]", 9_000)
 	many := func(count int, element string) string {
 		return "[" + strings.Repeat(element+",", count-1) + element + "]"
 	}
@@ -21,7 +21,7 @@ func TestNoEventMakesAFilterRunLong(t *testing.T) {
 		compiled := mustCompile(t, c)
 		start := time.Now()
 		compiled.Match([]byte(event)) // an error is as good as an answer
-		if took := time.Since(start); took > 10*time.Second {
+		if took := time.Since(start); took > 20*time.Second {
 			t.Errorf("%+v takes %v", c, took)
 		}
 	}
