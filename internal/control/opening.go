@@ -38,7 +38,8 @@ func newOpening() *opening {
 	return &opening{held: map[int]*heldPlan{}, references: map[int]string{}, news: make(chan struct{}, 1)}
 }
 
-// open opens what a version declares for a delivery, and notes what became of it.
+// open opens what a version declares for a delivery, and notes what became of it. The first time counts: that is what the
+// delivery uses, others only ask it for a name.
 func (o *opening) open(version int, declared stream.Delivery, open func() (deliver.Plan, error)) (deliver.Plan, error) {
 	references, unread := destination.References(declared.Destination) // before it is read, so that no change is missed
 	plan, err := open()
@@ -47,11 +48,10 @@ func (o *opening) open(version int, declared stream.Delivery, open func() (deliv
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if why := destination.AsHeld(plan.Destination); why != nil {
-		o.held[version] = &heldPlan{why: why, latest: why, tries: 1}
-	} else {
-		delete(o.held, version)
-		if unread == nil {
+	if _, known := o.references[version]; !known && o.held[version] == nil {
+		if why := destination.AsHeld(plan.Destination); why != nil {
+			o.held[version] = &heldPlan{why: why, latest: why, tries: 1}
+		} else if unread == nil {
 			o.references[version] = references
 		}
 	}

@@ -19,7 +19,7 @@ import (
 )
 
 // openMax is how long the tables of a destination may take to be there before it is held, when somebody waits for it.
-const openMax = 2 * time.Second
+const openMax = 500 * time.Millisecond
 
 // plan opens what a delivery is declared to be, for a replay or not. Of what it refers to only tables are read.
 func (c *Control) plan(s *stream.Stream, d stream.Delivery, replay string) (deliver.Plan, error) {

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"firehose/internal/deliver"
 	"firehose/internal/destination"
 	"firehose/internal/enrich"
 	"firehose/internal/mask"
@@ -300,4 +301,37 @@ func TestATableThatIsMendedEndsTheWait(t *testing.T) {
 			t.Errorf("%d bytes of tables are held by nobody", held)
 		}
 	})
+}
+
+// Whoever asks where a record went opens destinations, too. That must neither end the tries nor hide a change.
+func TestOpeningForANameAloneChangesNothing(t *testing.T) {
+	places := &places{}
+	from := &outside{}
+	declared := stream.Delivery{ID: "refers", Destination: referringPlace{place{places, "x"}, from}}
+	opening := newOpening()
+	open := func() {
+		t.Helper()
+		_, err := opening.open(1, declared, func() (deliver.Plan, error) {
+			to, err := declared.Destination.Open(destination.Env{})
+			return deliver.Plan{Destination: to}, err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	open()
+	from.set("there")
+	open()
+	if waiting := opening.waiting(1); len(waiting) != 1 {
+		t.Errorf("what is held waits as %v", waiting)
+	}
+	opening = newOpening()
+	open()
+	for _, value := range []string{"another", "bad"} {
+		from.set(value)
+		open()
+		if waiting := opening.waiting(1); opening.reference(1) != "there" || len(waiting) != 0 {
+			t.Errorf("%s: it runs with %q, and waits as %v", value, opening.reference(1), waiting)
+		}
+	}
 }
