@@ -213,7 +213,7 @@ func TestACallThatIsGivenUpIsMadeAgain(t *testing.T) {
 	var calls atomic.Int64
 	weak := processing{call: func(_ context.Context, text string) string {
 		if calls.Add(1) == 2 {
-			return gaveUp
+			return hangUp
 		}
 		return text
 	}}

@@ -17,18 +17,21 @@ import (
 	"firehose/internal/erroroutput"
 	"firehose/internal/process"
 	"firehose/internal/process/lambda"
+	"firehose/internal/verdict"
 )
 
 // processing is what a plan does to records, which are lines that begin with six digits, or runs of such lines. All of
 // it follows from the digits.
 type processing struct {
-	unpack   bool // from GZIP
-	split    bool // into lines
-	function bool // drops some, refuses some
-	parts    int  // partitions; 0 for no partitioning
-	active   int  // of them at once; 0 for no limit
-	rejects  bool // the encoder refuses some
-	refuses  bool // the destination refuses some
+	unpack   bool          // from GZIP
+	split    bool          // into lines
+	function bool          // drops some, refuses some
+	parts    int           // partitions; 0 for no partitioning
+	active   int           // of them at once; 0 for no limit
+	rejects  bool          // the encoder refuses some
+	refuses  bool          // the destination refuses some
+	tries    time.Duration // after which what fails goes to the error output; 0 for never
+	bounded  bool          // also where somebody must repair the destination
 
 	keys deliver.Keys                                  // in place of those of parts
 	call func(ctx context.Context, text string) string // in place of function; "" for a failure
@@ -40,11 +43,19 @@ func randomProcessing(r *rand.Rand, packed bool) processing {
 	if r.IntN(2) == 0 {
 		p.parts, p.active = []int{1 + r.IntN(8), 50}[r.IntN(2)], []int{0, 0, 1, 3, 20}[r.IntN(5)]
 	}
+	if r.IntN(4) == 0 {
+		p.giveUp(r)
+	}
 	return p
 }
 
+// giveUp makes a destination one that is not waited for without end.
+func (p *processing) giveUp(r *rand.Rand) {
+	p.tries, p.bounded = []time.Duration{1, time.Second, 20 * time.Second, 5 * time.Minute}[r.IntN(4)], r.IntN(2) == 0
+}
+
 func (p processing) apply(w *world, plan deliver.Plan) deliver.Plan {
-	plan.Rejects, plan.Active = p.rejects || p.refuses, p.active
+	plan.Rejects, plan.Active, plan.RetryFor = p.rejects || p.refuses || p.tries > 0, p.active, p.tries
 	plan.Process.Decompress, plan.Process.Messages = p.unpack, p.unpack
 	if p.split {
 		plan.Process.Split = &process.Split{Delimiter: "\n"}
@@ -112,8 +123,8 @@ func (k keys) Values(_ context.Context, record []byte, dst []string) ([]string, 
 	return append(dst, strconv.Itoa(n*7919%10007%k.parts)), nil
 }
 
-// gaveUp is what a wordwise function returns to end its call.
-const gaveUp = "!"
+// hangUp is what a wordwise function returns to end its call.
+const hangUp = "!"
 
 // wordwise is a function that is called with each record in turn.
 type wordwise func(ctx context.Context, text string) string
@@ -122,7 +133,7 @@ func (f wordwise) Call(ctx context.Context, records []lambda.Record) ([]lambda.R
 	results := make([]lambda.Result, len(records))
 	for i, r := range records {
 		switch text := f(ctx, strings.TrimSpace(string(r.Data))); text {
-		case gaveUp:
+		case hangUp:
 			return nil, errors.New("gave up")
 		case "":
 			results[i].Failure = &erroroutput.Failure{Type: erroroutput.Processing, Attempts: 1}
@@ -192,8 +203,14 @@ func poisonous(body []byte) bool {
 	return false
 }
 
+// gaveUp is the type of what was tried for too long; that of what was refused is another.
+const gaveUp = erroroutput.HTTPEndpoint
+
 // Failure makes a bucket a deliver.Failer.
-func (b *bucket) Failure(error) erroroutput.Failure {
+func (b *bucket) Failure(err error) erroroutput.Failure {
+	if verdict.AsRefused(err) == nil {
+		return erroroutput.Failure{Type: gaveUp, Code: "HttpEndpoint.Late"}
+	}
 	return erroroutput.Failure{Type: erroroutput.Webhook, Code: "Webhook.Refused"}
 }
 

@@ -65,6 +65,7 @@ type history struct {
 	options    settings
 	steps      bool   // the clock steps back between lives
 	processing bool   // versions may process records
+	impatient  bool   // destinations are often away, and not waited for
 	packed     bool   // records may be packed
 	spools     string // folder, which may be away
 	p          *life
@@ -90,6 +91,7 @@ func newHistory(t *testing.T, seed uint64, dir string) *history {
 		},
 	}
 	h.packed = r.IntN(4) == 0
+	h.impatient = h.processing && r.IntN(3) == 0
 	h.spools = filepath.Join(dir, fmt.Sprint(seed))
 	if err := os.Mkdir(h.spools, 0o700); err != nil {
 		t.Fatal(err)
@@ -147,11 +149,18 @@ func (h *history) declare() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.buckets) == 0 || h.rand.IntN(2) == 0 {
-		h.buckets = append(h.buckets, []bucketState{bucketThere, bucketThere, bucketDenied, bucketAbsent}[h.rand.IntN(4)])
+		state := []bucketState{bucketThere, bucketThere, bucketDenied, bucketAbsent}[h.rand.IntN(4)]
+		if h.impatient && h.rand.IntN(2) == 0 {
+			state = bucketAway
+		}
+		h.buckets = append(h.buckets, state)
 	}
 	p := plan{bucket: h.rand.IntN(len(h.buckets)), limits: h.limits(), ordered: h.rand.IntN(6) == 0}
 	if h.processing && h.rand.IntN(4) > 0 {
 		p.process = randomProcessing(h.rand, h.packed)
+		if h.impatient {
+			p.process.giveUp(h.rand)
+		}
 	}
 	if n := len(h.plans); n > 0 && h.rand.IntN(3) == 0 {
 		p.limits, p.process = h.plans[n-1].limits, h.plans[n-1].process // only the bucket is another
@@ -187,15 +196,20 @@ func (h *history) repair() {
 	defer h.mu.Unlock()
 	h.note("every bucket is repaired")
 	clear(h.buckets)
+	h.errors = bucketThere
 }
 
-// deny lets a bucket refuse objects.
+// deny lets a bucket refuse objects, or not answer.
 func (h *history) deny() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if n := h.rand.IntN(len(h.buckets)); h.buckets[n] == bucketThere {
-		h.note("bucket %d denies access", n)
-		h.buckets[n] = bucketDenied
+		h.buckets[n] = []bucketState{bucketDenied, bucketAway}[h.rand.IntN(2)]
+		h.note("bucket %d denies access or is away: %d", n, h.buckets[n])
+	}
+	if h.rand.IntN(3) == 0 {
+		h.errors = []bucketState{bucketDenied, bucketAbsent, bucketAway}[h.rand.IntN(3)]
+		h.note("error outputs: %d", h.errors)
 	}
 }
 
@@ -216,6 +230,9 @@ func (h *history) spoolsGo(away bool) {
 func (h *history) live() {
 	h.mu.Lock()
 	h.dead, h.fuse, h.failing = false, h.rand.IntN(4)*h.rand.IntN(20), 0
+	if h.impatient {
+		h.fuse *= 5
+	}
 	h.clock += time.Duration(h.rand.IntN(600)) * time.Second
 	if h.steps {
 		h.clock -= time.Duration(h.rand.IntN(900)) * time.Second
@@ -386,7 +403,7 @@ func (h *history) flush() {
 		defer h.mu.Unlock()
 		found := count(h.objects)
 		for _, line := range promised {
-			if !h.once(found[line], dropped[line]) {
+			if !h.once(line, found[line], dropped[line]) {
 				h.Errorf("after a flush %.6s is there %d times", line, found[line])
 			}
 		}

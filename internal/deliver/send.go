@@ -86,7 +86,7 @@ func (d *Delivery) deliver(ctx context.Context, f *flight, to destination.Destin
 func (d *Delivery) deliverPart(ctx context.Context, f *flight, p part, to destination.Destination, size *int64) (divided []part, delivered bool) {
 	var made parcel // kept from try to try, unless the set-up is broken: that may take long, and its records are kept anyway
 	defer func() { made.close() }()
-	var first time.Time // of a failed try
+	var first time.Time // when the tries began to fail, but for failures that do not count
 	for try := 1; ; try++ {
 		if d.pausedUntil() != nil {
 			made.close()
@@ -121,15 +121,19 @@ func (d *Delivery) deliverPart(ctx context.Context, f *flight, p part, to destin
 		if ctx.Err() != nil {
 			return nil, false
 		}
-		if !made.ready || errors.Is(err, errUnsaved) {
-			first = time.Time{} // this is not the destination's fault
+		broken := verdict.AsSetUp(err)
+		if !made.ready || errors.Is(err, errUnsaved) || broken != nil && !broken.Bounded {
+			first = time.Time{} // this is not a failure for which records are given up
 		}
 		if divided := d.giveUp(f, p, to, err, try, first); divided != nil && !made.sent {
 			return divided, false
 		}
-		if verdict.AsSetUp(err) != nil {
+		if broken != nil {
 			made.close()
 			made.ready = false
+		}
+		if p.failed != nil { // which is what somebody must know who mends the error output
+			err = fmt.Errorf("%w, for %s: %s", err, p.failed.Code, p.failed.Message)
 		}
 		d.failed(f, err, try)
 		if ended := d.pause(ctx, d.Retry.Pause(try, err)); ended {
@@ -155,8 +159,7 @@ func (d *Delivery) giveUp(f *flight, p part, to destination.Destination, err err
 	budget := d.plans[f.Version].RetryFor
 	d.mu.Unlock()
 	refused := verdict.AsRefused(err)
-	broken := verdict.AsSetUp(err)
-	late := budget > 0 && !first.IsZero() && (broken == nil || broken.Bounded) && time.Since(first) >= budget
+	late := budget > 0 && !first.IsZero() && time.Since(first) >= budget
 	switch {
 	case refused != nil && !refused.Final && p.to-p.from > 1:
 		middle := (p.from + p.to) / 2

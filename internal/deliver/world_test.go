@@ -54,9 +54,14 @@ type world struct {
 	dies    string                  // name of the object that is the last one; "" for none
 	objects map[string][]byte
 	effects []effect
+	places  map[string]*place   // where every line was put, by its object's key
+	holders map[string][]*place // by line
+	twice   map[string]bool     // lines that are rightly in the data and in the error output
+	life    int
 	lost    int
-	broke   []string // promises that were broken
-	story   []string // what happened, for whoever looks for the fault
+	refused map[string]int // records that were counted as going to the error output, by kind of failure
+	broke   []string       // promises that were broken
+	story   []string       // what happened, for whoever looks for the fault
 }
 
 // note adds to the story. It needs the mutex.
@@ -79,6 +84,7 @@ const (
 	bucketThere bucketState = iota
 	bucketDenied
 	bucketAbsent
+	bucketAway // does not answer
 )
 
 // effect is an object that was put.
@@ -87,6 +93,8 @@ type effect struct {
 	body   []byte
 	saves  int  // states that were saved before
 	newest bool // no record came after the batch's last
+	gaveUp bool // to put it elsewhere
+	part   bool // of a batch that was divided
 }
 
 var errDead = errors.New("the process is dead")
@@ -175,15 +183,14 @@ func (w *world) open(version int) (deliver.Plan, error) {
 	if w.held != nil {
 		return deliver.Plan{Limits: p.limits, Destination: w.held}, nil
 	}
-	return p.process.apply(w, deliver.Plan{Limits: p.limits, Ordered: p.ordered, Destination: &bucket{world: w, number: p.bucket, rejects: p.process.rejects, refuses: p.process.refuses}}), nil
+	return p.process.apply(w, deliver.Plan{Limits: p.limits, Ordered: p.ordered, Destination: &bucket{world: w, number: p.bucket, processing: p.process}}), nil
 }
 
 // bucket is a destination that keeps bodies as they are.
 type bucket struct {
-	world   *world
-	number  int
-	rejects bool
-	refuses bool
+	world  *world
+	number int
+	processing
 }
 
 func (b *bucket) Close() error { return nil }
@@ -249,6 +256,9 @@ func (b *bucket) Deliver(ctx context.Context, given *batch.Batch) error {
 	mood, long := 11, time.Duration(0)
 	if !w.calm {
 		mood, long = w.chance.IntN(12), time.Duration(w.chance.IntN(5_000))*time.Millisecond
+		if b.tries > 0 && w.chance.IntN(3) == 0 {
+			mood = []int{0, 0, 5}[w.chance.IntN(3)]
+		}
 	}
 	w.mu.Unlock()
 
@@ -258,7 +268,7 @@ func (b *bucket) Deliver(ctx context.Context, given *batch.Batch) error {
 	case 1:
 		return verdict.After(errors.New("come back much later"), long)
 	case 2:
-		return &verdict.SetUp{Code: "Denied", Err: errors.New("denied for a while")}
+		return &verdict.SetUp{Code: "Denied", Bounded: b.bounded, Err: errors.New("denied for a while")}
 	case 3: // hangs
 		<-ctx.Done()
 		return context.Cause(ctx)
@@ -280,7 +290,11 @@ func (b *bucket) Deliver(ctx context.Context, given *batch.Batch) error {
 			return context.Cause(ctx)
 		}
 	}
-	return b.put(given, body)
+	if err := b.put(given, body); err != nil {
+		return err
+	}
+	b.heard(given)
+	return nil
 }
 
 func (b *bucket) put(given *batch.Batch, body []byte) error {
@@ -296,12 +310,14 @@ func (b *bucket) put(given *batch.Batch, body []byte) error {
 	}
 	switch state {
 	case bucketDenied:
-		return &verdict.SetUp{Code: "Denied", Err: errors.New("denied")}
+		return &verdict.SetUp{Code: "Denied", Bounded: b.bounded, Err: errors.New("denied")}
 	case bucketAbsent:
 		return &verdict.SetUp{Code: "Absent", Absent: true, Err: errors.New("no such bucket")}
+	case bucketAway:
+		return errors.New("no answer")
 	}
 	key := b.Name(given.Head)
-	if w.denied != "" && strings.Contains(key, w.denied) {
+	if w.denied != "" && given.Failure == "" && strings.Contains(key, w.denied) {
 		return errors.New("not this name")
 	}
 	_, next := w.ends()
@@ -310,7 +326,8 @@ func (b *bucket) put(given *batch.Batch, body []byte) error {
 	}
 	w.note("object %s to %v: %.6q", key, given.End, lines(body))
 	w.objects[key] = body
-	w.effects = append(w.effects, effect{key, body, len(w.saves), next <= given.End.Block})
+	w.effects = append(w.effects, effect{key, body, len(w.saves), next <= given.End.Block, given.Failure == gaveUp, given.Part > 0})
+	w.place(key, given, body)
 	if key == w.dies {
 		w.fuse, w.dies = 1, ""
 	}
@@ -327,9 +344,16 @@ func (w *world) Filtered(bool)                                  {}
 func (w *world) Masked(int)                                     {}
 func (w *world) Decompressed(bool, int)                         {}
 func (w *world) Transformed(deliver.Transformed, time.Duration) {}
-func (w *world) Rejected(erroroutput.Failure, int, int64)       {}
 func (w *world) Converted(records int, size int64)              {}
 func (w *world) Partitions(int, time.Duration)                  {}
+func (w *world) Rejected(f erroroutput.Failure, records int, _ int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.refused == nil {
+		w.refused = map[string]int{}
+	}
+	w.refused[f.Type] += records
+}
 func (w *world) Lost(n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -386,6 +410,7 @@ type settings struct {
 // start begins a life. It returns an error if the process dies, or something fails, before the delivery runs.
 func (w *world) start(t *testing.T, s settings) (*life, error) {
 	w.mu.Lock()
+	w.life++
 	logs := s.logs
 	logs.Dir, logs.FS, logs.FreeMin = "/log", w.disk, -1
 	clock, version := w.clock, cmp.Or(w.version, len(w.plans))
