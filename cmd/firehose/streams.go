@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"firehose/internal/api"
-	"firehose/internal/control"
 	"firehose/internal/native"
 )
 
@@ -138,7 +137,7 @@ func (s *streamsCommand) apply(ctx context.Context, file string) error {
 			s.printChanges(result.Changes)
 		}
 		s.printWarnings(result.Warnings)
-		s.printProblems(result.Stream.Problems)
+		s.printProblems(result.Stream)
 	}
 	return failed
 }
@@ -191,10 +190,15 @@ func (s *streamsCommand) printWarnings(warnings []native.Warning) {
 	}
 }
 
-// printProblems tells why destinations of a stream cannot begin. Problems with tries are of what was there before.
-func (s *streamsCommand) printProblems(problems []control.Problem) {
-	for _, p := range problems {
-		if p.Tries > 0 {
+// printProblems tells why destinations of a stream as it is now take nothing. Problems that are older are of what was there
+// before.
+func (s *streamsCommand) printProblems(of api.Stream) {
+	changed := of.Updated
+	if changed.IsZero() {
+		changed = of.Created
+	}
+	for _, p := range of.Problems {
+		if p.Tries > 0 && p.Since.Before(changed) {
 			continue
 		}
 		fmt.Fprintf(s.out, "  ! %s: %s\n", p.Delivery, printable(p.Cause))
