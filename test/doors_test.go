@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/firehose"
@@ -160,5 +162,32 @@ func TestRecordsThatAreTooLargeForTheirStreamAreRefusedThroughAmazonsAPI(t *test
 	}
 	if marks != "acdj" {
 		t.Errorf("%s are there, want acdj", marks)
+	}
+}
+
+// What somebody must know who gives a webhook an error output is what it is for.
+func TestARefusalForWhichThereIsNoErrorOutputIsToldWithIt(t *testing.T) {
+	t.Parallel()
+	n := startNode(t)
+	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusUnprocessableEntity) }))
+	defer hook.Close()
+	n.want(http.StatusCreated, http.MethodPut, "/v1/streams/refused", "destinations:\n  - {type: webhook, batch: {wait: 0s}, webhook: {url: "+hook.URL+"}}\n")
+	n.putEvents("refused", `{"a":1}`)
+	wait(t, 30*time.Second, "the refusal", func() (bool, string) {
+		got := n.want(http.StatusOK, http.MethodGet, "/v1/streams/refused/destinations", "")
+		var answer struct {
+			Destinations []struct {
+				State   string
+				Problem struct{ Code, Cause, Fix string }
+			}
+		}
+		check(t, json.Unmarshal([]byte(got.body), &answer))
+		to := answer.Destinations[0]
+		return to.State == "degraded" && to.Problem.Code == "ErrorOutput.Missing" && strings.Contains(to.Problem.Fix, "errors.bucket") &&
+			strings.Contains(to.Problem.Cause, "for Webhook.") && strings.Contains(to.Problem.Cause, "422"), got.body
+	})
+	said, _ := commandWith(t, nil, "destinations", "refused", "--url", n.at())
+	if !strings.Contains(said, "422") || !strings.Contains(said, "errors.bucket") {
+		t.Errorf("the command says %s", said)
 	}
 }

@@ -194,7 +194,7 @@ func printErrorTypes(w io.Writer, outputs []control.ErrorOutput) {
 
 func printErrorOutputs(w io.Writer, outputs []control.ErrorOutput) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "BEGINS\tSIZE\tREDRIVEN\tKEY")
+	fmt.Fprintln(table, "BEGINS\tSIZE\tREDRIVEN\tDESTINATION\tKEY")
 	for _, o := range outputs {
 		redriven := "-"
 		switch mark := o.Redriven; {
@@ -203,7 +203,7 @@ func printErrorOutputs(w io.Writer, outputs []control.ErrorOutput) {
 		case mark.Records > 0:
 			redriven = fmt.Sprintf("first %d", mark.Records)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", o.Time.UTC().Format(time.RFC3339), sizeText(o.Size), redriven, printable(o.Key))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", o.Time.UTC().Format(time.RFC3339), sizeText(o.Size), redriven, o.Delivery, printable(o.Key))
 	}
 	table.Flush()
 }
@@ -276,6 +276,9 @@ func (e *errorsCommand) runRedrive(ctx context.Context) error {
 }
 
 func (r *redriven) add(o control.RedrivenOutput) {
+	if o.Note != "" { // nothing was tried
+		return
+	}
 	r.outputs++
 	r.records += o.Records
 	r.skipped += o.Skipped
@@ -290,8 +293,10 @@ func (e *errorsCommand) printRedriven(o control.RedrivenOutput) {
 	if o.Skipped > 0 {
 		fmt.Fprintf(e.out, "  (%d were put before)", o.Skipped)
 	}
-	if o.Error != "" {
-		fmt.Fprintf(e.out, "\n        %s", printable(o.Error))
+	for _, why := range []string{o.Error, o.Note} {
+		if why != "" {
+			fmt.Fprintf(e.out, "\n        %s", printable(why))
+		}
 	}
 	fmt.Fprintln(e.out)
 }

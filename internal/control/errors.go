@@ -27,7 +27,7 @@ var ErrNoErrorOutputs = errors.New("no destination of the stream keeps error out
 
 // ErrorOutput is an error output of one of a stream's deliveries.
 type ErrorOutput struct {
-	Delivery string         `json:"delivery"`
+	Delivery string         `json:"delivery"`          // or the replay that declared where it delivers
 	Key      string         `json:"key"`               // names it within the stream
 	Type     string         `json:"type,omitempty"`    // of the failures; empty where the key does not say it
 	Time     time.Time      `json:"time"`              // arrival of its first record
@@ -53,18 +53,19 @@ type ErrorPlace struct {
 }
 
 // ErrorOutputs calls yield with a stream's error outputs behind a place, ordered by delivery and key, until it returns
-// false. Errors: stream.ErrNotFound, ErrNoErrorOutputs, or the object store's.
+// false. Behind those of its deliveries come those of its replays that are known and have a destination of their own. Errors: stream.ErrNotFound, ErrNoErrorOutputs, or the object store's.
 func (c *Control) ErrorOutputs(ctx context.Context, key stream.Key, f ErrorFilter, after ErrorPlace, yield func(ErrorOutput) bool) error {
 	keepers, err := c.errorKeepers(key)
 	if err != nil {
 		return err
 	}
+	begin := slices.IndexFunc(keepers, func(k errorKeeper) bool { return k.delivery == after.Delivery })
 	for i, k := range keepers {
 		more, from := true, ""
 		switch {
-		case k.delivery < after.Delivery:
+		case i < begin, begin < 0 && k.delivery < after.Delivery: // whose delivery has gone meanwhile
 			continue
-		case k.delivery == after.Delivery:
+		case i == begin:
 			from = after.Key
 		}
 		var failed error
@@ -111,10 +112,12 @@ func (c *Control) OpenErrorOutput(ctx context.Context, key stream.Key, outputKey
 type errorKeeper struct {
 	r        *running
 	delivery string
+	replayed bool // it is a replay with a destination of its own
 	outputs  destination.ErrorOutputs
 }
 
-// errorKeepers returns those of a stream, by the version in force, sorted by delivery.
+// errorKeepers returns those of a stream, by the version in force, sorted by delivery, and behind them those of its replays,
+// the oldest first.
 func (c *Control) errorKeepers(key stream.Key) ([]errorKeeper, error) {
 	r, err := c.get(key)
 	if err != nil {
@@ -125,23 +128,47 @@ func (c *Control) errorKeepers(key stream.Key) ([]errorKeeper, error) {
 	if err != nil {
 		return nil, err
 	}
+	slices.SortFunc(spec.Deliveries, func(a, b stream.Delivery) int { return strings.Compare(a.ID, b.ID) })
 	var keepers []errorKeeper
 	for _, d := range spec.Deliveries {
-		keeper, ok := d.Destination.(destination.ErrorKeeper)
-		if !ok {
-			continue
-		}
-		outputs, err := keeper.ErrorOutputs(destination.Env{Stream: s.Name, StreamID: s.ID, Delivery: d.ID, Objects: c.Objects})
+		outputs, err := r.errorOutputs(d)
 		if err != nil {
 			return nil, fmt.Errorf("delivery %s: %w", d.ID, err)
 		}
-		keepers = append(keepers, errorKeeper{r: r, delivery: d.ID, outputs: outputs})
+		if outputs != nil {
+			keepers = append(keepers, errorKeeper{r: r, delivery: d.ID, outputs: outputs})
+		}
+	}
+	for _, replay := range s.Replays {
+		if !replay.Apart {
+			continue
+		}
+		d, err := r.replayedDelivery(replay)
+		if err != nil {
+			continue // a program that reads documents otherwise has taken it over, and nobody reads it any more
+		}
+		if outputs, err := r.errorOutputs(d); err == nil && outputs != nil {
+			keepers = append(keepers, errorKeeper{r: r, delivery: replay.ID, replayed: true, outputs: outputs})
+		}
 	}
 	if len(keepers) == 0 {
 		return nil, ErrNoErrorOutputs
 	}
-	slices.SortFunc(keepers, func(a, b errorKeeper) int { return strings.Compare(a.delivery, b.delivery) })
 	return keepers, nil
+}
+
+// errorOutputs opens the error outputs of a delivery; they are nil if it keeps none.
+func (r *running) errorOutputs(d stream.Delivery) (destination.ErrorOutputs, error) {
+	keeper, ok := d.Destination.(destination.ErrorKeeper)
+	if !ok {
+		return nil, nil
+	}
+	s := r.declared.Load()
+	outputs, err := keeper.ErrorOutputs(destination.Env{Stream: s.Name, StreamID: s.ID, Delivery: d.ID, Objects: r.c.Objects})
+	if errors.Is(err, destination.ErrKeepsNone) {
+		return nil, nil
+	}
+	return outputs, err
 }
 
 // findErrorOutput returns the keeper whose output a key names. Where it may be that of several, in different places, the one

@@ -81,7 +81,13 @@ var written = time.Date(1999, time.December, 31, 12, 0, 0, 0, time.UTC)
 // fail writes an error output of records from..to-1, which arrived so many hours after written, and returns its key.
 func (n *errorNode) fail(errorType string, hours, from, to int, more ...string) string {
 	n.Helper()
-	d, err := s3.Config{Bucket: "b", ErrorPrefix: "e/!{firehose:error-output-type}/", Compression: "GZIP"}.Open(
+	return n.failBelow("e/", errorType, hours, from, to, more...)
+}
+
+// failBelow is fail for another folder.
+func (n *errorNode) failBelow(folder, errorType string, hours, from, to int, more ...string) string {
+	n.Helper()
+	d, err := s3.Config{Bucket: "b", ErrorPrefix: folder + "!{firehose:error-output-type}/", Compression: "GZIP"}.Open(
 		destination.Env{Stream: "a", StreamID: n.id, Delivery: "main0", Objects: n.store})
 	n.check(err)
 	head := batch.Head{First: record.Position{Block: uint64(from + 1)}, Failure: errorType, Version: 1, Time: written.Add(time.Duration(hours) * time.Hour)}

@@ -34,6 +34,7 @@ type RedrivenOutput struct {
 	Bytes    int64  `json:"bytes"`             // of them
 	Skipped  int    `json:"skipped,omitempty"` // records that an earlier redrive has put
 	Error    string `json:"error,omitempty"`   // why it was not put to its end; another redrive goes on there
+	Note     string `json:"note,omitempty"`    // why it was passed over
 }
 
 // A chunk is what is put and marked at once, as large as a put of the Amazon API may be.
@@ -50,7 +51,8 @@ const (
 )
 
 // Redrive puts the original records of error outputs into their stream again, and calls report for each output. An output
-// that cannot be read does not hold up the others; one whose records cannot be put ends the redrive.
+// that cannot be read does not hold up the others; one whose records cannot be put ends the redrive. Those of replays are put
+// only if they are named: their records have been delivered where the stream delivers.
 //
 //	for each output   skip what its mark says was put
 //	for each chunk    put it, as any client would; when it is acknowledged, raise the mark
@@ -90,11 +92,17 @@ func (c *Control) Redrive(ctx context.Context, key stream.Key, what Redrive, rep
 		if at < 0 {
 			return true // of a delivery that was added this moment
 		}
+		if keepers[at].replayed {
+			report(RedrivenOutput{Delivery: o.Delivery, Key: o.Key, Type: o.Type, Note: replayedNote})
+			return true
+		}
 		failed = redrive(keepers[at], o)
 		return failed == nil
 	})
 	return errors.Join(err, failed)
 }
+
+const replayedNote = "what a replay could not deliver to a destination of its own is put only if its key is named: the stream delivers it where it did before"
 
 // redriveKeys redrives the outputs that are named.
 func redriveKeys(ctx context.Context, keepers []errorKeeper, keys []string, redrive func(errorKeeper, ErrorOutput) error, report func(RedrivenOutput)) error {

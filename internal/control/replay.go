@@ -166,12 +166,13 @@ func (c *Control) replayed(key stream.Key) (*running, error) {
 // replayOf makes a replay of a request, without its range, and returns what its delivery is declared to be.
 func (r *running) replayOf(q ReplayRequest) (stream.Replay, stream.Delivery, error) {
 	s := r.declared.Load()
-	if q.Document == nil {
+	apart := q.Document != nil
+	if !apart {
 		q.Language, q.Document = s.Language, s.Document()
 	}
 	id := record.NewStreamID().String()
 	made := stream.Replay{
-		ID: "replay-" + id[len(id)-12:], Delivery: q.Delivery, Language: q.Language, Document: q.Document, Rate: q.Rate, By: q.By, Reason: q.Reason,
+		ID: "replay-" + id[len(id)-12:], Delivery: q.Delivery, Language: q.Language, Document: q.Document, Apart: apart, Rate: q.Rate, By: q.By, Reason: q.Reason,
 		Status: stream.ReplayRunning, Created: time.Now().UTC(),
 	}
 	declared, err := r.replayedDelivery(made)
@@ -294,7 +295,10 @@ func (r *running) endReplay(id string, status stream.ReplayStatus) error {
 		ended := 0
 		for i := range s.Replays {
 			if replay := &s.Replays[i]; replay.ID == id {
-				replay.Status, replay.Ended, replay.Document = status, time.Now().UTC(), nil
+				replay.Status, replay.Ended = status, time.Now().UTC()
+				if !replay.Apart {
+					replay.Document = nil
+				}
 				if d != nil {
 					at := d.Status()
 					replay.Position, replay.Gap = at.Floor, at.Gap

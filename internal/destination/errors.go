@@ -38,11 +38,14 @@ type ErrorOutputs interface {
 	Open(ctx context.Context, key string) (io.ReadCloser, error)
 }
 
-// OpenErrorOutputs opens the error outputs of a destination. The error says that it keeps none that can be read.
+// ErrKeepsNone says that a destination keeps no error outputs that can be read.
+var ErrKeepsNone = errors.New("the destination keeps no error outputs that can be read")
+
+// OpenErrorOutputs opens the error outputs of a destination. Error: ErrKeepsNone.
 func OpenErrorOutputs(c Config, env Env) (ErrorOutputs, error) {
 	keeper, ok := c.(ErrorKeeper)
 	if !ok {
-		return nil, errors.New("the destination keeps no error outputs that can be read")
+		return nil, ErrKeepsNone
 	}
 	return keeper.ErrorOutputs(env)
 }

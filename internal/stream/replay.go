@@ -12,7 +12,8 @@ type Replay struct {
 	ID       string          `json:"id"`                 // of the replay, and of the delivery that it is
 	Delivery string          `json:"delivery"`           // the declaration's id in Document
 	Language string          `json:"language"`           // of Document
-	Document json.RawMessage `json:"document,omitempty"` // that declares where the records go; dropped when the replay has ended
+	Document json.RawMessage `json:"document,omitempty"` // that declares where the records go; dropped when the replay has ended, unless it is Apart
+	Apart    bool            `json:"apart,omitempty"`    // the destination is declared for the replay: what it cannot take is found by Document
 	From     record.Position `json:"from"`
 	Until    record.Position `json:"until"` // the first that is not replayed
 	Rate     float64         `json:"rate,omitempty"`
