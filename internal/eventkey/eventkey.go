@@ -11,7 +11,8 @@
 // Fields divide a stream: all events of an object have the same values, so the values are the partition of its batch. They
 // are made safe before that. A value can be made of nothing but letters, digits, dash, underscore and single dots in
 // between, can neither leave its folder nor make another, and is never empty: what is missing, null, empty or no scalar is
-// called unknown, or as Config says. What is longer than 96 bytes is cut and told apart by its digest.
+// called unknown, or as Config says. What is longer than 96 bytes, or less where several fields share a name between slashes,
+// is cut and told apart by its digest: no event can make a name that a file system does not hold.
 //
 // The time is the arrival of the batch's first event in the zone of Config. Unique is derived from the batch's identity. So
 // a key depends neither on the clock nor on chance, and a batch that is written again is written over itself. Because of
@@ -47,10 +48,11 @@ const (
 	MissingDefault = "unknown"
 )
 
-// keyMax is the longest key that S3 takes, in bytes; room for the extension is kept.
+// Bounds in bytes. Room for the extension is kept.
 const (
-	keyMax       = 1024
-	extensionMax = 32
+	keyMax       = 1024 // the longest key that S3 takes
+	nameMax      = 255  // the longest name between slashes that file systems take
+	extensionMax = 128
 )
 
 // Template is a compiled Config. It does not change, so any number of goroutines may use it.
@@ -59,6 +61,7 @@ type Template struct {
 	zone     *time.Location
 	missing  string
 	fields   []string // paths, each once, in the order of their first use
+	limits   []int    // how long their values may be
 	depths   []int    // of the paths
 	paths    *jsonscan.Paths
 }
@@ -91,8 +94,8 @@ func Compile(c Config) (*Template, error) {
 		}
 	}
 	t := &Template{missing: c.Missing}
-	if c.Missing != string(appendSafe(nil, []byte(c.Missing))) {
-		return nil, fmt.Errorf("missing %q is no safe part of a key; use letters, digits, dash and underscore", c.Missing)
+	if len(c.Missing) > valueMin || c.Missing != string(appendSafe(nil, []byte(c.Missing), valueMin)) {
+		return nil, fmt.Errorf("missing %q is no safe part of a key; use up to %d letters, digits, dashes and underscores", c.Missing, valueMin)
 	}
 	var err error
 	if t.zone, err = parseZone(c.Zone); err != nil {
@@ -114,7 +117,52 @@ func Compile(c Config) (*Template, error) {
 		return nil, fmt.Errorf("keys could become %d bytes long, more than the %d that object stores take; use fewer fields", longest, keyMax)
 	}
 	t.compileFields()
+	if err := t.limit(); err != nil {
+		return nil, err
+	}
 	return t, nil
+}
+
+// limit shares the bytes of each name between slashes among its fields.
+func (t *Template) limit() error {
+	t.limits = slices.Repeat([]int{valueMax}, len(t.fields))
+	var name []segment
+	for _, s := range append(slices.Clone(t.segments), segment{kind: literal, text: strings.Repeat("x", extensionMax) + "/"}) {
+		for s.kind == literal && strings.Contains(s.text, "/") {
+			var before string
+			before, s.text, _ = strings.Cut(s.text, "/")
+			if err := t.limitName(append(name, segment{kind: literal, text: before})); err != nil {
+				return err
+			}
+			name = nil
+		}
+		name = append(name, s)
+	}
+	return nil
+}
+
+// limitName shares what literals, times and unique leave of one name.
+func (t *Template) limitName(name []segment) error {
+	left, values := nameMax, 0
+	for _, s := range name {
+		switch s.kind {
+		case field:
+			values++
+		case unique:
+			left -= s.count
+		default:
+			left -= len(s.text)
+		}
+	}
+	if left < values*valueMin {
+		return fmt.Errorf("a name between slashes could become longer than the %d bytes that file systems take; divide it by a slash", nameMax)
+	}
+	for _, s := range name {
+		if s.kind == field {
+			t.limits[s.index] = min(t.limits[s.index], left/values)
+		}
+	}
+	return nil
 }
 
 func parseZone(name string) (*time.Location, error) {
@@ -173,15 +221,15 @@ func (t *Template) Values(dst []string, event []byte) ([]string, error) {
 	for i, depth := range t.depths {
 		value := t.missing
 		if v := found[i]; v.Found() && v.Depth == depth {
-			value = t.value(event[v.Start:v.End])
+			value = t.value(event[v.Start:v.End], t.limits[i])
 		}
 		dst = append(dst, value)
 	}
 	return dst, nil
 }
 
-// value is what stands in a key for a value of JSON.
-func (t *Template) value(spelled []byte) string {
+// value is what stands in a key for a value of JSON, of so many bytes at most.
+func (t *Template) value(spelled []byte, most int) string {
 	var short, clean [128]byte
 	switch spelled[0] {
 	case '{', '[', 'n':
@@ -192,7 +240,7 @@ func (t *Template) value(spelled []byte) string {
 	if len(spelled) == 0 {
 		return t.missing
 	}
-	return string(appendSafe(clean[:0], spelled))
+	return string(appendSafe(clean[:0], spelled, most))
 }
 
 // Key returns the key of an object: of the batch whose first event arrived at a time, whose partition has the values that

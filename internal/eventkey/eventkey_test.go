@@ -70,7 +70,7 @@ func TestFieldsAreNamedOnceInOrder(t *testing.T) {
 func TestValuesAreSafe(t *testing.T) {
 	f := func(value, want string) {
 		t.Helper()
-		if got := string(appendSafe(nil, []byte(value))); got != want {
+		if got := string(appendSafe(nil, []byte(value), valueMax)); got != want {
 			t.Errorf("%q: %q, want %q", value, got, want)
 		}
 	}
@@ -84,7 +84,9 @@ func TestValuesAreSafe(t *testing.T) {
 	f("日本 👋", "日本__")
 	f(strings.Repeat("x", valueMax), strings.Repeat("x", valueMax))
 	f(strings.Repeat("x", valueMax+1), strings.Repeat("x", 79)+"-19a8f07eeb7f3d0c")
-	long := func(end string) string { return string(appendSafe(nil, []byte(strings.Repeat("é.", 90)+end))) }
+	long := func(end string) string {
+		return string(appendSafe(nil, []byte(strings.Repeat("é.", 90)+end), valueMax))
+	}
 	if long("1") == long("2") || len(long("1")) > valueMax {
 		t.Errorf("%s and %s", long("1"), long("2"))
 	}
@@ -111,8 +113,10 @@ func TestMistakesInATemplateAreNamed(t *testing.T) {
 	f(Config{Folder: "a/../b/"}, `holds the name ".." between slashes`)
 	f(Config{Folder: "a//b/"}, `holds the name "" between slashes`)
 	f(Config{Folder: "a\tb/"}, `character 2: '\t' may not stand in a key`)
-	f(Config{Folder: strings.Repeat("x", 990) + "/"}, "keys could become 1066 bytes long")
+	f(Config{Folder: strings.Repeat("x", 990) + "/"}, "keys could become 1162 bytes long")
 	f(Config{Folder: "{{a}}/{{b}}/{{c}}/{{d}}/{{e}}/{{f}}/{{g}}/{{h}}/{{i}}/{{j}}/{{k}}/"}, "use fewer fields")
+	f(Config{Folder: strings.Repeat("x", 200) + "{{a}}{{b}}{{a}}/"}, "a name between slashes could become longer than the 255 bytes that file systems take")
+	f(Config{File: strings.Repeat("x", 120) + "{{unique}}"}, "a name between slashes could become longer")
 	f(Config{File: "events-{{date}}"}, `file "events-{{date}}" has no {{unique}}`)
 	f(Config{File: "{{unique:5}}"}, "file, character 1: {{unique:5}} has no good length; allowed are 6 to 23 characters")
 	f(Config{File: "{{unique:x}}"}, "has no good length")
@@ -120,6 +124,34 @@ func TestMistakesInATemplateAreNamed(t *testing.T) {
 	f(Config{Zone: "Mars"}, `zone "Mars" is not known`)
 	f(Config{Zone: "Local"}, `zone "Local" is not known`)
 	f(Config{Missing: "../x"}, `missing "../x" is no safe part of a key`)
+}
+
+// A file system takes 255 bytes for a name, whatever events bring.
+func TestNoValueMakesANameThatIsTooLong(t *testing.T) {
+	f := func(c Config, lengths ...int) {
+		t.Helper()
+		long := strings.Repeat("é", 500)
+		k := key(t, c, `{"a":"`+long+`1","b":"`+long+`2","c":"x"}`, strings.Repeat("e", extensionMax))
+		for name := range strings.SplitSeq(k, "/") {
+			if len(name) > nameMax {
+				t.Errorf("%+v: a name of %d bytes: %s", c, len(name), name)
+			}
+		}
+		values, err := compile(t, c).Values(nil, []byte(`{"a":"`+long+`1","b":"`+long+`2","c":"x"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, most := range lengths {
+			if len(values[i]) > most || len(values[i]) < most-1 { // a letter has two bytes
+				t.Errorf("%+v: value %d has %d bytes, want %d", c, i, len(values[i]), most)
+			}
+		}
+	}
+	f(Config{Folder: "{{a}}/{{b}}/"}, 96, 96)
+	f(Config{Folder: "{{a}}{{b}}/"}, 96, 96)
+	f(Config{Folder: "{{a}}{{b}}{{a}}/"}, 85, 85)
+	f(Config{Folder: "x={{a}},y={{b}},z={{a}},{{date}}/{{b}}/"}, 78, 78)
+	f(Config{Folder: "{{a}}/", File: "{{a}}-{{b}}-{{unique}}"}, 54, 54)
 }
 
 func TestUniqueTellsObjectsApart(t *testing.T) {
@@ -156,7 +188,7 @@ func FuzzValues(f *testing.F) {
 			t.Fatalf("%q gives %q", event, k)
 		}
 		for _, v := range values {
-			if v == "" || string(appendSafe(nil, []byte(v))) != v {
+			if v == "" || string(appendSafe(nil, []byte(v), valueMax)) != v {
 				t.Fatalf("%q gives the value %q", event, v)
 			}
 		}

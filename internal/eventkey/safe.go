@@ -11,12 +11,15 @@ import (
 	"firehose/internal/objectkey"
 )
 
-// valueMax is how long a value may be in a key, in bytes.
-const valueMax = 96
+// How long a value may be in a key, in bytes: at most, and where it shares a name with many others.
+const (
+	valueMax = 96
+	valueMin = 24
+)
 
-// appendSafe appends a value as it may stand in a key: what is neither a letter, a digit, a dash nor an underscore is an
+// appendSafe appends a value as it may stand in a key, in so many bytes at most: what is neither a letter, a digit, a dash nor an underscore is an
 // underscore, and so is a dot at an end or beside another.
-func appendSafe(dst, value []byte) []byte {
+func appendSafe(dst, value []byte, most int) []byte {
 	start := len(dst)
 	for rest := value; len(rest) > 0; {
 		r, size := utf8.DecodeRune(rest)
@@ -30,10 +33,10 @@ func appendSafe(dst, value []byte) []byte {
 			dst = append(dst, '_')
 		}
 	}
-	if len(dst)-start <= valueMax {
+	if len(dst)-start <= most {
 		return dst
 	}
-	return shorten(dst, start, value)
+	return shorten(dst, start, most, value)
 }
 
 func isSafe(r rune) bool {
@@ -44,10 +47,10 @@ func isSafe(r rune) bool {
 }
 
 // shorten cuts what stands from start on to make room for a digest of the value.
-func shorten(dst []byte, start int, value []byte) []byte {
+func shorten(dst []byte, start, most int, value []byte) []byte {
 	sum := sha256.Sum256(value)
 	const digits = 16
-	end := start + valueMax - digits - 1
+	end := start + most - digits - 1
 	for !utf8.RuneStart(dst[end]) {
 		end--
 	}
