@@ -302,6 +302,25 @@ func TestOriginsAreThoseDeclaredAndNoOthers(t *testing.T) {
 	}
 }
 
+func TestHeadersThatComeTwiceAreNone(t *testing.T) {
+	d := open(t, shop)
+	f := func(want int, name string, values ...string) {
+		t.Helper()
+		r := httptest.NewRequest("POST", "/collect/web?k=wk_shop_1&u=/", strings.NewReader("{}"))
+		r.Header[name] = values
+		w := httptest.NewRecorder()
+		d.ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("%s of %q: %d, want %d", name, values, w.Code, want)
+		}
+	}
+	f(204, "Origin", "https://shop.example.com")
+	f(403, "Origin", "https://shop.example.com", "https://evil.com")
+	f(403, "Referer", "https://shop.example.com/", "https://evil.com/")
+	f(204, "Content-Type", "text/plain")
+	f(415, "Content-Type", "text/plain", "text/html")
+}
+
 func TestAnAddressAndTheWholeAreLimited(t *testing.T) {
 	d := open(t, shop+"  rate: {address: 1, total: 3}\n")
 	f := func(from string, want int) {

@@ -121,7 +121,7 @@ func (c *collector) event(w http.ResponseWriter, r *http.Request, query map[stri
 
 // readBody reads a body as far as it may go.
 func (c *collector) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	switch kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); {
+	switch kind, _, _ := mime.ParseMediaType(strings.Join(r.Header["Content-Type"], ",")); {
 	case kind != "application/json" && kind != "text/plain" && r.Header.Get("Content-Type") != "":
 		return nil, &failure{http.StatusUnsupportedMediaType, "unsupported_body", "want a body of the type application/json or text/plain"}
 	case r.Header.Get("Content-Encoding") != "":

@@ -44,10 +44,13 @@ func allowOrigin(w http.ResponseWriter, c *collector, r *http.Request) {
 }
 
 // admits says whether the page that sent a request may. An image has no Origin, but mostly the page's address in Referer; a
-// request with neither comes from no page that says where it is, and may.
+// request with neither comes from no page that says where it is, and may. Two origins are none.
 func (c *collector) admits(r *http.Request) bool {
 	if c.anywhere {
 		return true
+	}
+	if len(r.Header["Origin"]) > 1 || len(r.Header["Referer"]) > 1 {
+		return false
 	}
 	origin := r.Header.Get("Origin")
 	if referer := r.Header.Get("Referer"); origin == "" && referer != "" {
