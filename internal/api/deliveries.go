@@ -58,6 +58,7 @@ type Problem struct {
 	Code  string    `json:"code,omitempty"`
 	Cause string    `json:"cause"`
 	Fix   string    `json:"fix,omitempty"`
+	Next  time.Time `json:"next_try,omitzero"` // of a destination that cannot be opened
 }
 
 func shownProblem(p *deliver.Problem) *Problem {
@@ -83,6 +84,9 @@ func (d *Door) listDestinations(w http.ResponseWriter, r *http.Request) {
 	for _, s := range standings {
 		shown := Destination{ID: s.Delivery, Type: s.Kind, Target: s.Target, State: s.State, Paused: s.Pause, Problem: shownProblem(s.Problem),
 			Position: s.Position.String(), Oldest: s.Oldest, InFlight: s.InFlight, Retention: s.Retention}
+		if shown.Problem != nil {
+			shown.Problem.Next = s.NextTry
+		}
 		if !s.Oldest.IsZero() {
 			shown.Age = max(0, time.Since(s.Oldest).Seconds())
 		}

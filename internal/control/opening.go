@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"firehose/internal/deliver"
 	"firehose/internal/destination"
@@ -17,6 +18,7 @@ type opening struct {
 	mu         sync.Mutex
 	held       map[int]*heldPlan
 	references map[int]string // digests of what the destinations that are open refer to
+	next       time.Time      // when what is held is tried again
 	unusable   string         // why what is referred to now cannot be used, if it is other than it was
 	tables     []openTables   // of the plans that are open
 	news       chan struct{}  // tells keepOpen that something was opened
@@ -84,14 +86,27 @@ func (o *opening) waiting(oldest int) []int {
 	return slices.Sorted(maps.Keys(o.held))
 }
 
-// tries returns how often the destination of a version could not be opened, and why it could not last.
-func (o *opening) tries(version int) (int, error) {
+// pause returns how long to wait before the destination of a held version is tried again.
+func (o *opening) pause(version int, retry deliver.Retry) time.Duration {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	tries, why := 1, error(nil)
 	if h := o.held[version]; h != nil {
-		return h.tries, h.latest
+		tries, why = h.tries, h.latest
 	}
-	return 1, nil
+	pause := retry.Pause(tries, why)
+	o.next = time.Now().Add(pause)
+	return pause
+}
+
+// nextTry returns when what is held is tried again; zero when nothing is.
+func (o *opening) nextTry() time.Time {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.held) == 0 {
+		return time.Time{}
+	}
+	return o.next
 }
 
 // tried notes that a version could not be opened again. It reports whether the reason is another than before, and whether

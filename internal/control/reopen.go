@@ -65,8 +65,7 @@ const never time.Duration = 1<<63 - 1
 // nextLook returns how long to wait for the next look at what a delivery refers to.
 func (r *running) nextLook(d *delivery) time.Duration {
 	if waiting := d.opening.waiting(d.OldestVersion()); len(waiting) > 0 {
-		tries, why := d.opening.tries(waiting[0])
-		return r.c.Retry.Pause(tries, why)
+		return d.opening.pause(waiting[0], r.c.Retry)
 	}
 	if d.opening.reference(d.Status().Version) != "" {
 		return rereadEvery

@@ -105,6 +105,18 @@ func (n *node) problem() Problem {
 	return found[0]
 }
 
+// nextTries returns when the deliveries of a stream are opened again.
+func (n *node) nextTries(name string) map[string]time.Time {
+	n.Helper()
+	standings, err := n.Standings(keyOf(name))
+	n.check(err)
+	next := map[string]time.Time{}
+	for _, s := range standings {
+		next[s.Delivery] = s.NextTry
+	}
+	return next
+}
+
 func TestWhatIsMendedIsOpenedAgain(t *testing.T) {
 	newNode(t, func(n *node) {
 		o := &outside{}
@@ -116,6 +128,11 @@ func TestWhatIsMendedIsOpenedAgain(t *testing.T) {
 		n.pass(2 * time.Minute) // Retry.Max is 10 seconds
 		if p := n.problem(); p.Delivery != "refers" || p.Tries < 10 || p.Tries > 30 || p.Fix != "Write it." {
 			t.Errorf("%+v", p)
+		}
+		for want, next := range n.nextTries("s") {
+			if now := time.Now(); want == "plain" && !next.IsZero() || want == "refers" && (next.Before(now) || next.After(now.Add(10*time.Second))) {
+				t.Errorf("%s is tried again at %v; it is %v", want, next, now)
+			}
 		}
 		o.set("bad")
 		n.pass(11 * time.Second)

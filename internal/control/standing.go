@@ -28,6 +28,7 @@ type Standing struct {
 	State     State
 	Pause     *stream.Pause    // by whom and why; nil when it is not paused
 	Problem   *deliver.Problem // why nothing moves, if nothing does
+	NextTry   time.Time        // when a destination that cannot be opened is tried again; zero for any other
 	Position  record.Position  // all before it is delivered
 	Oldest    time.Time        // log time of the oldest record that is not delivered; zero when there is none
 	InFlight  int              // batches being sent
@@ -55,7 +56,7 @@ const lateAfter = 30 * time.Second
 
 func (r *running) standing(d *delivery, now time.Time) Standing {
 	declared, status := d.declared.Load(), d.Status()
-	s := Standing{Delivery: d.id, Kind: d.kind, Target: d.target(), State: StateActive, Problem: status.Problem, Position: status.Floor,
+	s := Standing{Delivery: d.id, Kind: d.kind, Target: d.target(), State: StateActive, Problem: status.Problem, NextTry: d.opening.nextTry(), Position: status.Floor,
 		Oldest: status.Oldest, InFlight: status.InFlight}
 	age := time.Duration(0)
 	if !s.Oldest.IsZero() {

@@ -58,7 +58,7 @@ destinations:
   - {id: hook, type: webhook, webhook: {url: '%[1]s/hook', secrets: ['file:key']}}
 `, other.URL))
 	a.want(200, nil, "POST", "/v1/streams/leads/events", `{"id":"a"}`)
-	a.want(200, []string{`"Lookup.Unreadable"`, "the answer is 503", "no such file", `"Secret.Missing"`, "looked for again by itself", "asked again by itself"},
+	a.want(200, []string{`"Lookup.Unreadable"`, "the answer is 503", "no such file", `"Secret.Missing"`, "looked for again by itself", "asked again by itself", `"next_try"`},
 		"GET", "/v1/streams/leads/destinations", "")
 
 	e.mu.Lock()
