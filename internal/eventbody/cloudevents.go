@@ -22,6 +22,9 @@ import (
 // becomes the batch's id, a dash and the sequence, which are the same in each retry. A source is escaped where it is no
 // URI reference. Where CloudEvents do not allow a value, a time that is not of RFC 3339 or a control character, an optional
 // attribute is left out, and for a required one the event is refused.
+//
+// An event that is a CloudEvent already, by the attributes that are required, stays as it is; unless it has
+// firehose_metadata, since no attribute can be called so.
 type CloudEvents struct {
 	ID            string            `json:"id,omitempty"`             // event_id
 	Source        string            `json:"source,omitempty"`         // a path; none if empty
@@ -42,8 +45,13 @@ const (
 	placeTime
 	placeSubject
 	placeData
-	placeExtensions
+	placeMetadata
+	placeOwn        // of the attributes in required
+	placeExtensions = placeOwn + len(required)
 )
+
+// required are the attributes of every CloudEvent.
+var required = [...]string{"specversion", "id", "source", "type"}
 
 // envelopes is the form of CloudEvents.
 type envelopes struct {
@@ -70,7 +78,7 @@ func (c CloudEvents) compile() (form, error) {
 		return nil, fmt.Errorf("type_default %q holds a control character", c.TypeDefault)
 	}
 	f := &envelopes{CloudEvents: c, extensions: slices.Sorted(maps.Keys(c.Extensions))}
-	texts := []string{c.ID, c.Source, c.Type, c.Time, c.Subject, c.Data}
+	texts := append([]string{c.ID, c.Source, c.Type, c.Time, c.Subject, c.Data, "firehose_metadata"}, required[:]...)
 	for _, name := range f.extensions {
 		if !extensionName(name) {
 			return nil, fmt.Errorf("extensions: %q cannot be the name of one; use up to 20 small letters and digits, and no name of CloudEvents' own", name)
@@ -136,6 +144,23 @@ func (f fields) text(dst []byte, place int) ([]byte, bool) {
 	return value, len(value) > 0
 }
 
+// isCloudEvent says whether an event is one that can be among others as it is.
+func (f fields) isCloudEvent() bool {
+	for i := range required {
+		var short [128]byte
+		value, ok := f.value(placeOwn + i)
+		if !ok || value[0] != '"' {
+			return false
+		}
+		text := jsonscan.AppendText(short[:0], value)
+		if len(text) == 0 || i == 0 && string(text) != "1.0" || !printable(string(text)) {
+			return false
+		}
+	}
+	_, stamped := f.value(placeMetadata)
+	return !stamped
+}
+
 func (e *envelopes) event(dst, event []byte, at position) ([]byte, error) {
 	var places [16]jsonscan.Value
 	found := places[:]
@@ -145,8 +170,12 @@ func (e *envelopes) event(dst, event []byte, at position) ([]byte, error) {
 	if err := e.paths.Scan(event, found); err != nil {
 		return dst, invalid{err}
 	}
+	f := fields{event, found, e.depths}
+	if f.isCloudEvent() {
+		return append(arraySeparator(dst, at), event...), nil
+	}
 	w := writer{dst: append(arraySeparator(dst, at), `{"specversion":"1.0"`...)}
-	e.attributes(&w, fields{event, found, e.depths}, at)
+	e.attributes(&w, f, at)
 	if w.err != nil {
 		return dst, w.err
 	}

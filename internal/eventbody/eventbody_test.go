@@ -170,6 +170,25 @@ func TestRawTakesWhateverComes(t *testing.T) {
 	}
 }
 
+func TestCloudEventsStayAsTheyAre(t *testing.T) {
+	c := Config{Format: CloudEvent, CloudEvents: CloudEvents{SourceDefault: "/s"}}
+	f := func(event string, stays bool) {
+		t.Helper()
+		got, rejected := encode(t, c, meta, run(event))
+		if len(rejected) > 0 || (got == "[\n"+event+"\n]\n") != stays || strings.Contains(got, `"data":`+event) == stays {
+			t.Errorf("%s becomes %s, %d refused", event, got, len(rejected))
+		}
+	}
+	f(`{"specversion":"1.0","id":"7","source":"/shop","type":"ordered","more":1,"data":{"a":[1]}}`, true)
+	f(`{"type":"\u0074","\u0069d":"7","source":"x","specversion":"1.\u0030"}`, true)
+	f(`{"specversion":"0.3","id":"7","source":"/shop","type":"ordered"}`, false)
+	f(`{"specversion":1.0,"id":"7","source":"/shop","type":"ordered"}`, false)
+	f(`{"specversion":"1.0","id":"","source":"/shop","type":"ordered"}`, false)
+	f(`{"specversion":"1.0","id":"7","source":"/shop"}`, false)
+	f(`{"specversion":"1.0","id":"7","source":"/shop","type":"a\u0000b"}`, false)
+	f(`{"specversion":"1.0","id":"7","source":"/shop","type":"ordered","firehose_metadata":{}}`, false)
+}
+
 func TestBodiesWithoutEvents(t *testing.T) {
 	want := map[string]string{"ndjson": "", "metadata": "", "json_array": "[]\n", "cloudevents": "[]\n"}
 	for name, c := range configs() {
