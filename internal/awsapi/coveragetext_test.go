@@ -31,6 +31,10 @@ This page is written by the tests of internal/awsapi from the tables that they h
   Records that it refuses with 413 go to the bucket; Amazon drops them.
 - Request bodies are at most 8 MiB for puts and 1 MiB for all else; a larger one gets HTTP 413
   RequestEntityTooLargeException. Compressed bodies get HTTP 415.
+- A stream that was made by a document may take records up to a size of its own, source.max_event_bytes. A put with a larger
+  one is refused as Amazon refuses one above 1,024,000 bytes: whole, with a ValidationException that names each such record,
+  which clients do not send again. An entry of a batch's answer that failed they would, for ever. An agent cannot leave such
+  a record out: give its stream no lower limit than its producers keep.
 - There is no limit of calls per second but the bound on requests in flight, at which ServiceUnavailableException "Slow
   down." answers, for every operation.
 - The texts of SerializationException are this server's own.

@@ -41,7 +41,7 @@ type Document struct {
 	Source       Source         `key:"source" help:"What the stream takes."`
 	Idempotency  *Idempotency   `key:"idempotency" help:"Which events are the same one sent twice; without it every event is stored."`
 	Collector    *Collector     `key:"collector" help:"Lets web pages send events to /collect/NAME without credentials."`
-	OrderKey     string         `key:"order_key" form:"path" help:"Path of the field whose equal values keep their order, such as lead_id. Webhooks and HTTP endpoints then get one batch after the other, in the order of all events, and a batch that fails holds up those behind it; without it several are sent at once. Objects need none: their names follow the order."`
+	OrderKey     string         `key:"order_key" form:"path" help:"Path of the field whose equal values keep their order, such as lead_id. Webhooks and HTTP endpoints then get one batch after the other, in the order of all events, and a batch that fails holds up those behind it; without it several are sent at once. An object holds its events in order anyway, and the names of objects follow it to the second."`
 	Metadata     map[string]any `key:"metadata" help:"What enrichment knows of the stream, such as the flow's name and version or the account's plan: any names and values."`
 	Destinations []Destination  `key:"destinations" required:"true" id:"id" help:"Where events go. Each destination has a cursor of its own, so that a slow or broken one holds up no other."`
 
@@ -50,7 +50,7 @@ type Document struct {
 
 // Source bounds what a stream takes.
 type Source struct {
-	MaxEventBytes config.Bytes `key:"max_event_bytes" default:"1000KiB" min:"1" max:"1000KiB" help:"Largest event; a larger one is refused, the others of its request are not. What comes through Amazon's API has its limit of 1000KiB."`
+	MaxEventBytes config.Bytes `key:"max_event_bytes" default:"1000KiB" min:"1" max:"1000KiB" help:"Largest event; a larger one is refused, the others of its request are not. Amazon's API refuses a put with a larger record whole."`
 }
 
 // Idempotency says which events are the same.
@@ -65,7 +65,7 @@ type Destination struct {
 	Type         string        `key:"type" required:"true" allowed:"s3|webhook|http_endpoint" help:"Kind of destination; the section of the same name says the rest."`
 	Description  string        `key:"description" help:"What the destination is for; shown, not used."`
 	Paused       bool          `key:"paused" default:"false" help:"Keeps events and delivers nothing until it is false again."`
-	Start        string        `key:"start" default:"now" form:"start" help:"With which events a destination begins when it is new: now is those that come, oldest the oldest that are kept, a time those that were put then or later."`
+	Start        string        `key:"start" default:"now" form:"start" help:"With which events a destination begins when it is new: now is those that come, oldest the oldest that are kept, a time those that were put then or later. It has no effect on a destination that is there already."`
 	Preset       string        `key:"preset" allowed:"realtime|cost" help:"Defaults for batch: realtime is 1 MiB or 1 minute, cost is 128 MiB or 15 minutes."`
 	Batch        Batch         `key:"batch" help:"When a batch is full: at the size, the count or the wait that is reached first. The defaults of a webhook are 1 MiB, 100 events and 30 seconds."`
 	Filter       *Filter       `key:"filter" help:"Which events are delivered; without it all are."`

@@ -134,6 +134,30 @@ func TestADestinationThatBeginsLaterIsRefused(t *testing.T) {
 	a.want(201, []string{`"created":true`}, "PUT", "/v1/streams/clicks", strings.Replace(later, "2999", "1999", 1))
 }
 
+// A start is of a destination that is new. That another one has no effect is said, and whoever tidies it up hears nothing.
+func TestAnotherStartOfADestinationThatHasBegunIsWarnedOf(t *testing.T) {
+	a := asking{t, start(t, settings(t))}
+	begins := func(at string) string { return strings.Replace(clicks, "type: s3", "type: s3, start: "+at, 1) }
+	warned := func(at string) []string {
+		return []string{`"warnings":[{"path":"destinations[lake].start","message":"` + at + ` has no effect: it says where a new destination begins, and lake is there already. ` +
+			`To deliver what was put before, use firehose replay"}]`}
+	}
+	quiet := func(path, document string) {
+		t.Helper()
+		if got := a.want(200, nil, "PUT", path, document); strings.Contains(got.body, "warnings") {
+			t.Errorf("warned by %s", got.body)
+		}
+	}
+	a.want(201, nil, "PUT", "/v1/streams/clicks", begins("2001-02-03T04:05:06Z"))
+	quiet("/v1/streams/clicks", begins("2001-02-03T05:05:06+01:00"))
+	a.want(200, warned("oldest"), "PUT", "/v1/streams/clicks?dry_run=true", begins("oldest"))
+	a.want(200, warned("oldest"), "PUT", "/v1/streams/clicks", begins("oldest"))
+	quiet("/v1/streams/clicks", begins("oldest"))
+	quiet("/v1/streams/clicks?dry_run=true", clicks)
+	quiet("/v1/streams/clicks", clicks)
+	quiet("/v1/streams/clicks", clicks+"  - {id: new, type: s3, start: oldest, s3: {bucket: another}}\n")
+}
+
 func TestEventsThatAreTooLargeAreRefusedOneByOne(t *testing.T) {
 	a := asking{t, start(t, settings(t))}
 	a.want(201, nil, "PUT", "/v1/streams/clicks", clicks+"source: {max_event_bytes: 1KiB}\n")
