@@ -359,6 +359,10 @@ func TestPatternRedactsInFreeText(t *testing.T) {
 	f("", "")
 	f("a@b@c.com", r+"@c.com")
 
+	f(`from "john doe"@email.com to john@[192.0.2.1]!`, "from "+r+" to "+r+"!")
+	f(`say "hi" @ five, x@[1`, `say "hi" @ five, x@[1`)
+	f(`{"from":"\"john doe\"@email.com"}`, `{"from":"`+r+`"}`)
+
 	// Texts that are JSON themselves, whose escapes are no letters and digits.
 	f(`{"text":"ssn:\n123456789\tof\njohn@email.com"}`, `{"text":"ssn:\n`+r+`\tof\n`+r+`"}`)
 	f(`{"text":"\u00a0123456789, \u00e95127891111"}`, `{"text":"\u00a0`+r+`, \u00e95127891111"}`)

@@ -1,6 +1,7 @@
 package mask
 
 import (
+	"bytes"
 	"unicode"
 	"unicode/utf8"
 )
@@ -77,7 +78,42 @@ func emailAround(text []byte, at, from int) (start, end int, ok bool) {
 	for end > domain && !isWord(text, end) {
 		end--
 	}
+	if start == at {
+		start = from + quotedBefore(text[from:at])
+	}
+	if end == domain {
+		end += literalAfter(text[domain:])
+	}
 	return start, end, start < at && end > domain
+}
+
+// partMax is more than either part of an address that stands in quotes or brackets may have.
+const partMax = 70
+
+// quotedBefore returns where the quoted part begins that a text ends in, with the backslash before it if there is one.
+func quotedBefore(text []byte) int {
+	end := len(text)
+	if end == 0 || text[end-1] != '"' {
+		return end
+	}
+	least := max(0, end-partMax)
+	quote := bytes.LastIndexByte(text[least:end-1], '"')
+	switch start := least + quote; {
+	case quote < 0:
+		return end
+	case start > 0 && text[start-1] == '\\':
+		return start - 1
+	default:
+		return start
+	}
+}
+
+// literalAfter returns how long the address in brackets is that a text begins with: [192.0.2.1].
+func literalAfter(text []byte) int {
+	if len(text) == 0 || text[0] != '[' {
+		return 0
+	}
+	return 1 + bytes.IndexByte(text[:min(len(text), partMax)], ']')
 }
 
 // isWord says whether a text up to an offset ends in more than punctuation.
