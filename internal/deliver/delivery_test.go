@@ -83,7 +83,13 @@ func (r *rig) put(words string) {
 	for _, w := range strings.Fields(words) {
 		b.Append([]byte(w + "\n"))
 	}
-	if _, _, err := r.p.log.Append(context.Background(), b.Pack(nil, nil)); err != nil {
+	r.append(b.Pack(nil, nil))
+}
+
+// append appends a block and waits until everything has come to rest.
+func (r *rig) append(body []byte) {
+	r.Helper()
+	if _, _, err := r.p.log.Append(context.Background(), body); err != nil {
 		r.Fatal(err)
 	}
 	synctest.Wait()

@@ -16,11 +16,12 @@ type place struct {
 	lane    string // partition and failure of the batch that it is of
 	failure string
 	heard   int // life in which the delivery was told; 0 for none
+	damages int // of the log, before it was put
 }
 
-// place notes where lines were put. A line that is elsewhere already is rightly there only when one of the two is the error
-// output of what was tried for too long, and the delivery cannot know of the other: it was not told in this life, and no state
-// that was saved says so. It needs the mutex.
+// place notes where lines were put. A line that is elsewhere already is rightly there only when the delivery cannot know of
+// that: it was not told in this life, and no state that was saved says so. And either one of the two is the error output of what
+// was tried for too long, or the log was damaged between the two, so that batches are cut elsewhere. It needs the mutex.
 func (w *world) place(key string, given *batch.Batch, body []byte) {
 	if w.fickle {
 		return
@@ -33,14 +34,14 @@ func (w *world) place(key string, given *batch.Batch, body []byte) {
 		p = &place{key: key, first: given.First, lane: lane(given.Head), failure: given.Failure}
 		w.places[key] = p
 	}
-	p.end = given.End
+	p.end, p.damages = given.End, w.damages
 	for _, line := range lines(body) {
 		known := false
 		for _, other := range w.holders[line] {
 			switch {
 			case other == p:
 				known = true
-			case (other.failure == gaveUp) == (p.failure == gaveUp) || w.knows(other):
+			case (other.failure == gaveUp) == (p.failure == gaveUp) && other.damages == p.damages || w.knows(other):
 				w.broke = append(w.broke, fmt.Sprintf("%.6s is put at %s and was at %s", line, key, other.key))
 			default:
 				w.twice[line] = true

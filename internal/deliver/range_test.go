@@ -2,6 +2,7 @@ package deliver_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -122,6 +123,9 @@ func (w *world) logged(h *history) (list logged) {
 		}
 		if err == nil {
 			err = b.Unpack(entry.Body, nil)
+		}
+		if errors.Is(err, block.ErrCorrupt) {
+			continue
 		}
 		if err != nil {
 			h.Fatal(err)

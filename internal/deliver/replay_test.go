@@ -66,6 +66,7 @@ type history struct {
 	steps      bool   // the clock steps back between lives
 	processing bool   // versions may process records
 	impatient  bool   // destinations are often away, and not waited for
+	damaging   bool   // the log is damaged now and then
 	packed     bool   // records may be packed
 	spools     string // folder, which may be away
 	p          *life
@@ -78,19 +79,23 @@ type history struct {
 	fates   sync.Mutex
 	acked   map[string]bool // records that must arrive
 	doubted map[string]bool // records that may
-	dropped map[string]bool // records that a function may drop
+	dropped map[string]bool // records that a function may drop, or the log has lost
+
+	spoiled   map[uint64]int // records in blocks that the log was given broken
+	savesThen int            // states that were saved when the log was last damaged
 }
 
 func newHistory(t *testing.T, seed uint64, dir string) *history {
 	r := rand.New(rand.NewPCG(seed, 1))
 	h := &history{
-		T: t, rand: r, texts: rand.New(rand.NewPCG(seed, 3)), acked: map[string]bool{}, doubted: map[string]bool{}, dropped: map[string]bool{}, steps: r.IntN(2) == 0, processing: r.IntN(3) > 0,
+		T: t, rand: r, texts: rand.New(rand.NewPCG(seed, 3)), acked: map[string]bool{}, doubted: map[string]bool{}, dropped: map[string]bool{}, spoiled: map[uint64]int{}, steps: r.IntN(2) == 0, processing: r.IntN(3) > 0,
 		world: &world{
 			fickle: r.IntN(8) == 0, disk: disktest.New(seed), chance: rand.New(rand.NewPCG(seed, 2)), objects: map[string][]byte{},
 			sent: map[record.Position]deliver.Sent{},
 		},
 	}
 	h.packed = r.IntN(4) == 0
+	h.damaging = r.IntN(4) == 0
 	h.impatient = h.processing && r.IntN(3) == 0
 	h.spools = filepath.Join(dir, fmt.Sprint(seed))
 	if err := os.Mkdir(h.spools, 0o700); err != nil {
@@ -139,7 +144,9 @@ func (h *history) run() {
 		if h.fickle {
 			break // a function that changes its mind changes what is put
 		}
-		h.checkReplay(h.rand.IntN(len(h.saves)))
+		if n := h.savesThen + h.rand.IntN(len(h.saves)); n < len(h.saves) {
+			h.checkReplay(n)
+		}
 	}
 	h.checkRange()
 }
@@ -242,6 +249,7 @@ func (h *history) live() {
 		h.reset()
 	}
 	h.options.paused = h.rand.IntN(8) == 0
+	h.damage()
 	p, err := h.start(h.T, h.options)
 	if err != nil {
 		if !h.isDead() {
@@ -327,8 +335,9 @@ func (h *history) append() {
 	var blocks []*block.Builder
 	var bodies [][]byte
 	var lines []string
+	spoiled := map[int]int{}
 	for range 1 + h.texts.IntN(2)*h.texts.IntN(3) {
-		b := new(block.Builder)
+		b, begun := new(block.Builder), len(lines)
 		for range 1 + h.texts.IntN(5) {
 			if h.texts.IntN(10) == 0 {
 				b.Append(nil)
@@ -357,15 +366,26 @@ func (h *history) append() {
 		}
 		blocks = append(blocks, b)
 		bodies = append(bodies, b.Pack(nil, nil))
+		if h.damaging && h.texts.IntN(8) == 0 {
+			last := len(bodies) - 1
+			blocks[last], bodies[last] = nil, spoil(bodies[last], h.texts.IntN)
+			spoiled[last], _, _, _ = block.Describe(bodies[last])
+			h.forgive(lines[begun:])
+		}
 	}
 	first, at, err := h.p.log.Append(context.Background(), bodies...)
 	for i, b := range blocks {
-		if err == nil && h.texts.IntN(2) == 0 {
+		if err == nil && b != nil && h.texts.IntN(2) == 0 {
 			h.p.recent.Add(block.Log{}, first+uint64(i), b)
 		}
 	}
 	h.mu.Lock()
 	dead := h.dead
+	for i, records := range spoiled {
+		if err == nil && !dead {
+			h.spoiled[first+uint64(i)] = records
+		}
+	}
 	h.note("append %d blocks at %d, %v: %.6q: %v", len(bodies), first, at.Format("15:04:05.000"), lines, err)
 	h.mu.Unlock()
 	h.fates.Lock()

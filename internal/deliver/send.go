@@ -15,9 +15,10 @@ import (
 	"firehose/internal/verdict"
 )
 
-// flight is a batch on its way. Its fields below Batch are guarded by Delivery.mu.
+// flight is a batch on its way. Its fields below lost are guarded by Delivery.mu.
 type flight struct {
 	batch.Batch
+	lost      int             // records that the log can no longer give; the sender's
 	from      record.Position // nothing before it is in the batch or in a later one of the same partition
 	stored    *stored         // what processing made of its records; nil when the log has them
 	done      bool
@@ -330,9 +331,10 @@ func (d *Delivery) encode(ctx context.Context, f *flight, p part, to destination
 		e.close()
 		return parcel{}, fmt.Errorf("encode batch %v: %w", f.First, err)
 	}
-	if wanted := p.to - p.from; e.records < wanted {
-		d.lose(wanted - e.records)
-		d.Logger.Error("Records of a batch can no longer be read from the log.", "batch", f.First.String(), "lost", wanted-e.records)
+	if lost := p.to - p.from - e.records; lost > f.lost {
+		d.lose(lost - f.lost)
+		d.Logger.Error("Records of a batch can no longer be read from the log.", "batch", f.First.String(), "lost", lost-f.lost)
+		f.lost = lost
 	}
 	if e.records == e.refused {
 		closeSpool(e.body)

@@ -58,6 +58,7 @@ type world struct {
 	holders map[string][]*place // by line
 	twice   map[string]bool     // lines that are rightly in the data and in the error output
 	life    int
+	damages int // how often the log was damaged
 	lost    int
 	refused map[string]int // records that were counted as going to the error output, by kind of failure
 	broke   []string       // promises that were broken
@@ -407,22 +408,32 @@ type settings struct {
 	slots    deliver.Slots // in place of encoders; nil for so many of its own
 }
 
-// start begins a life. It returns an error if the process dies, or something fails, before the delivery runs.
-func (w *world) start(t *testing.T, s settings) (*life, error) {
+// openLog opens the log of the world's stream.
+func (w *world) openLog(t *testing.T, options segment.Options) (*segment.Engine, log.Log, error) {
 	w.mu.Lock()
-	w.life++
-	logs := s.logs
-	logs.Dir, logs.FS, logs.FreeMin = "/log", w.disk, -1
-	clock, version := w.clock, cmp.Or(w.version, len(w.plans))
+	options.Dir, options.FS, options.FreeMin = "/log", w.disk, -1
+	clock := w.clock
 	w.mu.Unlock()
-	logs.Now = func() time.Time { return time.Now().Add(clock) }
-	engine, err := segment.Open(logs)
+	options.Now = func() time.Time { return time.Now().Add(clock) }
+	engine, err := segment.Open(options)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	l, err := engine.Open(t.Context(), "stream/0")
 	if err != nil {
 		engine.Close()
+	}
+	return engine, l, err
+}
+
+// start begins a life. It returns an error if the process dies, or something fails, before the delivery runs.
+func (w *world) start(t *testing.T, s settings) (*life, error) {
+	w.mu.Lock()
+	w.life++
+	version, fs := cmp.Or(w.version, len(w.plans)), w.disk
+	w.mu.Unlock()
+	engine, l, err := w.openLog(t, s.logs)
+	if err != nil {
 		return nil, err
 	}
 	w.mu.Lock()
@@ -431,7 +442,7 @@ func (w *world) start(t *testing.T, s settings) (*life, error) {
 	if s.slots == nil {
 		s.slots = make(deliver.Slots, s.encoders)
 	}
-	p := &life{world: w, disk: logs.FS.(*disktest.FS), engine: engine, log: l, recent: block.NewRecent(2000), ended: make(chan error, 1)}
+	p := &life{world: w, disk: fs, engine: engine, log: l, recent: block.NewRecent(2000), ended: make(chan error, 1)}
 	p.Delivery, err = deliver.New(t.Context(), deliver.Settings{
 		Log: busyLog{l, s.intrude, s.slow}, Cursor: w, Open: w.open, Version: version,
 		Range: s.span, Paused: s.paused,
