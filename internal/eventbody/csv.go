@@ -42,9 +42,6 @@ func (c CSV) compile() (form, error) {
 		if slices.Contains(path, "") {
 			return nil, fmt.Errorf("columns[%d]: path %q is none; write names with dots between, such as lead_data.state", i, column.Path)
 		}
-		if strings.ContainsAny(column.Path, "[]") {
-			return nil, fmt.Errorf("columns[%d]: path %q leads into an array, whose elements have no columns of their own; take the whole array, which becomes JSON", i, column.Path)
-		}
 		paths, t.depths = append(paths, path), append(t.depths, len(path))
 		if c.NoHeader {
 			continue

@@ -309,7 +309,6 @@ func TestMistakesInAConfigAreNamed(t *testing.T) {
 	f(Config{Extension: "a/b"}, `extension "a/b" is no dot`)
 	f(Config{Format: CSVTable}, "csv: columns are needed")
 	f(Config{Format: CSVTable, CSV: CSV{Columns: []Column{{Path: "a..b"}}}}, `csv: columns[0]: path "a..b" is none`)
-	f(Config{Format: CSVTable, CSV: CSV{Columns: []Column{{Path: "contacts[*].email"}}}}, `csv: columns[0]: path "contacts[*].email" leads into an array`)
 	f(Config{Format: CloudEvent}, `cloudevents: source_default "" is no URI reference`)
 	f(ce(CloudEvents{SourceDefault: "a b"}), `source_default "a b"`)
 	f(ce(CloudEvents{TypeDefault: "a\n"}), `type_default`)
