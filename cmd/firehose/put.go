@@ -155,14 +155,20 @@ func (p *putting) open(fresh bool) (io.ReadCloser, error) {
 // all puts the events that are not decided yet.
 func (p *putting) all(ctx context.Context, input io.Reader) error {
 	p.read = &counting{Reader: input}
-	encoding := ""
-	switch {
-	case strings.HasSuffix(p.file, ".gz"):
+	name, encoding, kind := p.file, "", "application/json"
+	switch filepath.Ext(name) {
+	case ".gz":
 		encoding = "gzip"
-	case strings.HasSuffix(p.file, ".zst"):
+	case ".zst":
 		encoding = "zstd"
 	}
-	events, err := eventread.NewReader(p.read, "application/json", encoding)
+	if encoding != "" {
+		name = strings.TrimSuffix(name, filepath.Ext(name))
+	}
+	if ext := filepath.Ext(name); ext == ".ndjson" || ext == ".jsonl" {
+		kind = "application/x-ndjson"
+	}
+	events, err := eventread.NewReader(p.read, kind, encoding)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", p.file, err)
 	}

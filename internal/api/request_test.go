@@ -96,7 +96,11 @@ func TestBodiesThatCannotBeReadSayWhy(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := httptest.NewRequest("POST", path, body)
-		r.Header.Set("Content-Encoding", encoding)
+		if encoding == "lines" {
+			r.Header.Set("Content-Type", "application/x-ndjson")
+		} else {
+			r.Header.Set("Content-Encoding", encoding)
+		}
 		if encoding != "signed" {
 			r.Header.Set("Authorization", "Bearer "+key)
 		}
@@ -114,6 +118,7 @@ func TestBodiesThatCannotBeReadSayWhy(t *testing.T) {
 	events := "/v1/streams/b/events"
 	f(events, "", text("{\"a\":\"\xff\"}\n{\"b\":2}"), 200, `"stored":1,"duplicates":0,"rejected":[{"index":0,"code":"not_utf8","message":"event 0: the event is not UTF-8"}]`)
 	f(events, "", text(`{"a":1}`+"\n"+`{'b':2}`), 400, `"stored":1,"duplicates":0,"error":{"code":"bad_body","message":"event 1, at byte 9: invalid character '\\'' at start of string (expecting '\"')"}`)
+	f(events, "lines", text("{\"a\":1}\nnonsense\n{\"b\":2}\n"), 200, `"next":3,"stored":2,"duplicates":0,"rejected":[{"index":1,"code":"not_json","message":"event 1: the line is not JSON: `)
 	f(events, "", late{text(`{"a":1}{"b"`)}, 408, `"next":1,"stored":1,"duplicates":0,"error":{"code":"slow_body"`)
 	f(events, "gzip", text(`{"a":1}`), 400, `decompress the body as gzip: unexpected EOF`)
 	f(events, "zstd", text(`{"a":1}`), 400, `decompress the body as zstd: `)

@@ -7,6 +7,7 @@ package eventread
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -41,8 +42,7 @@ type BodyError struct {
 }
 
 func (e *BodyError) Error() string {
-	text := strings.TrimPrefix(strings.TrimPrefix(e.Err.Error(), "jsontext: "), "read error: ")
-	return fmt.Sprintf("event %d, at byte %d: %s", e.Event, e.Offset, text)
+	return fmt.Sprintf("event %d, at byte %d: %s", e.Event, e.Offset, plainly(e.Err))
 }
 
 func (e *BodyError) Unwrap() error { return e.Err }
@@ -50,6 +50,7 @@ func (e *BodyError) Unwrap() error { return e.Err }
 // Reader gives a body's events.
 type Reader struct {
 	decoder *jsontext.Decoder
+	start   int64         // of what the decoder reads, in the body
 	plain   *bufio.Reader // the body, decompressed
 	input   *bounded
 	close   func()
@@ -104,7 +105,7 @@ func NewReader(body io.Reader, contentType, contentEncoding string) (*Reader, er
 	}
 	r.plain = bufio.NewReaderSize(body, 512) // which reads past its own buffer where more is wanted
 	r.input = &bounded{Reader: r.plain}
-	r.decoder = jsontext.NewDecoder(r.input, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	r.decoder = newDecoder(r.input)
 	return r, nil
 }
 
@@ -135,26 +136,68 @@ const EventMax = 2 << 20
 // readAhead is what the decoder may read beyond an event.
 const readAhead = 256 << 10
 
-// bounded ends when too much is read for one event.
+// bounded ends when too much is read for one event. What was read last can be put back.
 type bounded struct {
 	io.Reader
-	left int
+	left  int
+	at    int64  // of the next byte, in the body
+	front []byte // what was put back; given again from next on
+	next  int
 }
 
 func (b *bounded) Read(p []byte) (int, error) {
 	if b.left <= 0 {
 		return 0, fmt.Errorf("an event of more than %d bytes", EventMax)
 	}
-	n, err := b.Reader.Read(p[:min(len(p), b.left)])
-	b.left -= n
+	p = p[:min(len(p), b.left)]
+	if b.next < len(b.front) {
+		n := copy(p, b.front[b.next:])
+		b.next, b.left, b.at = b.next+n, b.left-n, b.at+int64(n)
+		return n, nil
+	}
+	b.front, b.next = nil, 0
+	n, err := b.Reader.Read(p)
+	b.left, b.at = b.left-n, b.at+int64(n)
 	return n, err
+}
+
+// back puts back what was read last.
+func (b *bounded) back(text []byte) {
+	b.at -= int64(len(text))
+	if b.next >= len(text) { // that is where it comes from
+		b.next -= len(text)
+		return
+	}
+	b.front, b.next = append(bytes.Clone(text), b.front[b.next:]...), 0
+}
+
+// line reads the next line that is not empty.
+func (b *bounded) line() (line []byte, err error) {
+	var buffer [512]byte
+	for {
+		n, err := b.Read(buffer[:])
+		piece := buffer[:n]
+		if len(line) == 0 {
+			piece = bytes.TrimLeft(piece, " \t\r\n")
+		}
+		if end := bytes.IndexByte(piece, '\n'); end >= 0 {
+			b.back(piece[end+1:])
+			return append(line, piece[:end]...), nil
+		}
+		line = append(line, piece...)
+		if err == io.EOF {
+			return line, nil
+		} else if err != nil {
+			return nil, err
+		}
+	}
 }
 
 // Close frees what the reader holds. It does not close the body.
 func (r *Reader) Close() { r.close() }
 
 // Next returns the next event in its shortest form, valid until the next call, or io.EOF. For a value that is no event it
-// returns an *EventError and the value, and passes it over: Next may be called on. Any other error is a *BodyError, and the
+// returns an *EventError and the value, or the line that is not JSON, and passes it over: Next may be called on. Any other error is a *BodyError, and the
 // last.
 func (r *Reader) Next() ([]byte, error) {
 	r.input.left = EventMax + readAhead
@@ -167,6 +210,10 @@ func (r *Reader) Next() ([]byte, error) {
 		}
 	}
 	value, err := r.decoder.ReadValue()
+	var wrong *jsontext.SyntacticError
+	if errors.As(err, &wrong) && r.shape == lines {
+		return r.passLine(wrong)
+	}
 	if err != nil {
 		return nil, r.failed(err)
 	}
@@ -183,10 +230,33 @@ func (r *Reader) Next() ([]byte, error) {
 	return value, nil
 }
 
+// passLine passes over a line that is no JSON. It is gone on behind it, because of events on lines of their own one that is
+// broken says nothing of the others.
+func (r *Reader) passLine(wrong *jsontext.SyntacticError) ([]byte, error) {
+	r.input.back(r.decoder.UnreadBuffer())
+	line, err := r.input.line()
+	if err != nil {
+		return nil, r.failed(err)
+	}
+	r.start = r.input.at
+	r.decoder = newDecoder(r.input)
+	r.index++
+	return line, &EventError{r.index - 1, "not_json", "the line is not JSON: " + plainly(wrong.Err)}
+}
+
+func newDecoder(input io.Reader) *jsontext.Decoder {
+	return jsontext.NewDecoder(input, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+}
+
+// plainly is the text of an error without the names of whoever found it.
+func plainly(err error) string {
+	return strings.TrimPrefix(strings.TrimPrefix(err.Error(), "jsontext: "), "read error: ")
+}
+
 // EventError says why a value of a body is no event.
 type EventError struct {
 	Event   int
-	Code    string // not_an_object or not_utf8
+	Code    string // not_an_object, not_utf8 or not_json
 	Problem string
 }
 
@@ -227,5 +297,5 @@ func (r *Reader) failed(err error) error {
 	if errors.As(err, &wrong) {
 		offset, err = wrong.ByteOffset, wrong.Err
 	}
-	return &BodyError{Event: r.index, Offset: offset, Err: err}
+	return &BodyError{Event: r.index, Offset: r.start + offset, Err: err}
 }

@@ -78,10 +78,78 @@ func TestBrokenBodiesGiveWhatCameBefore(t *testing.T) {
 	f(asJSON, `[{"a":1},{"b":`, 1, "at byte")
 	f(asJSON, `[{"a":1}`, 1, "")
 	f(asJSON, `{"a":1}}`, 1, "")
-	f(asLines, "{\"a\":1}\n{b}\n{\"c\":1}", 1, "")
+	f(asJSON, "{\"a\":1}\n{b}\n{\"c\":1}", 1, "at byte 9: invalid character 'b'")
 	f(asJSON, "hello", 0, "event 0, at byte 0: invalid character 'h' at start of value")
 	f(asJSON, `{"a":1},{"b":2}`, 1, "event 1, at byte 7: invalid character ',' at start of value")
 	f(asBatch, `{"id":"1"}`, 0, "want an array")
+}
+
+func TestALineThatIsNotJSONIsPassedOverAlone(t *testing.T) {
+	f := func(body string, want ...string) {
+		t.Helper()
+		for _, size := range []int{1, 7, 1 << 20} { // of what is read at once
+			r, err := NewReader(pieces{strings.NewReader(body), size}, asLines, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for {
+				event, err := r.Next()
+				var refused *EventError
+				if errors.As(err, &refused) {
+					event = append([]byte(refused.Code+" "), event...)
+				} else if err == io.EOF {
+					break
+				} else if err != nil {
+					t.Fatalf("%q: %v", body, err)
+				}
+				got = append(got, string(event))
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%q, %d bytes at once, is read as %q, want %q", body, size, got, want)
+			}
+		}
+	}
+	f("{\"a\":1}\n{b}\n{\"c\":1}", `{"a":1}`, "not_json {b}", `{"c":1}`)
+	f("nonsense\n\n  \nmore\r\n{}\n", "not_json nonsense", "not_json more\r", "{}")
+	f("{\"a\":1},\n{\"b\":2},\n", `{"a":1}`, "not_json ,", `{"b":2}`, "not_json ,")
+	f("{\"a\":{\"b\":1}\n{\"c\":2}\n", `not_json {"a":{"b":1}`, `{"c":2}`)
+	f("{\"a\":\"x}\n{\"c\":2}", `not_json {"a":"x}`, `{"c":2}`)
+	f("{\"a\":1}\n{\"b\":", `{"a":1}`, `not_json {"b":`)
+	f("{\"a\":1}{\"b\":2} x\n7", `{"a":1}`, `{"b":2}`, "not_json x", "not_an_object 7")
+	long := strings.Repeat("x", 5000)
+	f("{\"a\":\""+long+"\"}\n"+long+"\n{}", `{"a":"`+long+`"}`, "not_json "+long, "{}")
+	f(strings.Repeat("x\n", 3), "not_json x", "not_json x", "not_json x")
+}
+
+// pieces gives so many bytes at once.
+type pieces struct {
+	io.Reader
+	size int
+}
+
+func (p pieces) Read(b []byte) (int, error) { return p.Reader.Read(b[:min(len(b), p.size)]) }
+
+// A body of nothing but broken lines must not take more than a body of events.
+func TestManyBrokenLinesTakeNoMoreThanTheirLength(t *testing.T) {
+	const count = 200_000
+	r, err := NewReader(strings.NewReader(`{"a":"`+strings.Repeat("x", 1<<20)+"\"}\n"+strings.Repeat("x\n", count)), asLines, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	for {
+		_, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			refused++
+		}
+	}
+	if refused != count {
+		t.Errorf("%d lines are refused, want %d", refused, count)
+	}
 }
 
 // curl says that its texts are of a form.
