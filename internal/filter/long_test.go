@@ -11,11 +11,11 @@ import (
 // An event of some megabytes is judged in about a second, whatever it holds. The bound is far above that, and far below what
 // anything takes whose steps grow faster than the event.
 func TestNoEventMakesAFilterRunLong(t *testing.T) {
-	deep := strings.Repeat("[", 9_000) + `"` + strings.Repeat(" ", 4_000_000) + `"` + strings.Repeat("]", 9_000)
+	deep := strings.Repeat("[", 9_000) + `"` + strings.Repeat(" ", 2_000_000) + `"` + strings.Repeat("]", 9_000)
 	many := func(count int, element string) string {
 		return "[" + strings.Repeat(element+",", count-1) + element + "]"
 	}
-	numbers := `{"a":` + many(200_000, "5") + `,"b":` + many(200_000, "4") + `}`
+	numbers := `{"a":` + many(60_000, "5") + `,"b":` + many(60_000, "4") + `}`
 	f := func(c Config, event string) {
 		t.Helper()
 		compiled := mustCompile(t, c)
@@ -32,9 +32,9 @@ func TestNoEventMakesAFilterRunLong(t *testing.T) {
 	f(expression(`a < b`), numbers)
 	f(expression(`(a < b) == true`), numbers)
 	f(expression(`a == b`), numbers)
-	f(expression(`a in b`), `{"a":`+many(100_000, "5")+`,"b":`+many(100_000, "[]")+`}`)
-	f(expression(`a in b`), `{"a":`+many(100_000, "5")+`,"b":[[],`+many(200_000, "6")[1:]+`}`)
-	f(expression(`a.exists(i, i.b == 5)`), `{"a":`+many(40_000, `{"b":7,"c":[1,2,3]}`)+`}`)
+	f(expression(`a in b`), `{"a":`+many(50_000, "5")+`,"b":`+many(50_000, "[]")+`}`)
+	f(expression(`a in b`), `{"a":`+many(50_000, "5")+`,"b":[[],`+many(50_000, "6")[1:]+`}`)
+	f(expression(`a.exists(i, i.b == 5)`), `{"a":`+many(20_000, `{"b":7,"c":[1,2,3]}`)+`}`)
 	f(expression(`a.matches(b)`), `{"a":"`+strings.Repeat("a", 400_000)+`","b":"`+strings.Repeat("a?", 20_000)+`b"}`)
 	f(expression(`a.matches(b)`), `{"a":"`+strings.Repeat("a", 400_000)+`","b":"(a{1,30}){30}$x"}`)
 }
@@ -64,7 +64,7 @@ func TestEndsStandForAnArray(t *testing.T) {
 		}
 		return list
 	}
-	for range 20_000 {
+	for range 5_000 {
 		a, b := pick(), pick()
 		for _, op := range []string{"<", "<=", ">", ">="} {
 			test, _ := comparison(op, false)
