@@ -48,7 +48,10 @@ func explainWay(err error) Trouble {
 		return Trouble{Code: "Timeout", Cause: "there was no answer in time",
 			Fix: "Look for a firewall on the way and for the port, and whether the other side is overloaded."}
 	}
+	var port *net.AddrError
 	switch {
+	case errors.As(err, &port):
+		return Trouble{Code: "InvalidURL", Cause: "the URL has no valid port: " + port.Addr, Fix: "Correct the port in the URL; it is a number up to 65535."}
 	case errors.As(err, &name):
 		return Trouble{Code: "NameNotResolved", Cause: "the name " + name.Name + " cannot be resolved: " + name.Err, Fix: "Look at the DNS servers of this machine."}
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -76,6 +79,9 @@ func explainTLS(err error) Trouble {
 		t.Fix = "Correct the host in the URL, or give it a certificate for its name."
 		if names := name.Certificate.DNSNames; len(names) > 0 {
 			t.Cause += " but for " + strings.Join(names[:min(len(names), 5)], ", ")
+		} else if len(name.Certificate.IPAddresses) == 0 {
+			t.Cause += " and names no other host either"
+			t.Fix = "Give the host a certificate that has its name among the alternative names of the subject."
 		}
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		t.Cause = "the certificate is valid from " + invalid.Cert.NotBefore.UTC().Format("2006-01-02 15:04") + " to " + invalid.Cert.NotAfter.UTC().Format("2006-01-02 15:04")

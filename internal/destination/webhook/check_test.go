@@ -1,12 +1,17 @@
 package webhook
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -109,6 +114,13 @@ func TestCheckOfAWebhookSaysWhichStepFailsAndWhy(t *testing.T) {
 	closed.Close()
 	try("nobody listens", destination.Connect, trusting, func(c *Config) { c.URL, c.AllowHTTP = closed.URL, true })
 	try("no such name", destination.Resolve, trusting, func(c *Config) { c.URL = "https://hooks.invalid/x" })
+	try("no such port", destination.Connect, trusting, func(c *Config) { c.URL = "https://127.0.0.1:99999/x" })
+	nameless := httptest.NewUnstartedServer(http.NotFoundHandler())
+	nameless.Config.ErrorLog = receiver.Config.ErrorLog
+	nameless.TLS = &tls.Config{Certificates: []tls.Certificate{certificateWithoutNames(t)}}
+	nameless.StartTLS()
+	defer nameless.Close()
+	try("certificate without names", destination.Connect, trusting, func(c *Config) { c.URL = nameless.URL })
 	try("no URL", destination.Resolve, trusting, func(c *Config) { c.URL = "https://%zz hush-path" })
 	checks.Compare(t, "check.txt")
 	if golden, _ := os.ReadFile("testdata/check.txt"); strings.Contains(string(golden), "hush") {
@@ -205,4 +217,19 @@ func TestCheckReachesNothingInside(t *testing.T) {
 	if reached > 0 {
 		t.Errorf("the inside was reached %d times", reached)
 	}
+}
+
+// certificateWithoutNames makes one that has a common name alone, which nobody looks at any more.
+func certificateWithoutNames(t *testing.T) tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "127.0.0.1"}, NotAfter: time.Now().Add(time.Hour)}
+	text, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{text}, PrivateKey: key}
 }
