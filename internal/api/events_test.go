@@ -126,7 +126,16 @@ func TestKeysOpenTheDoorAsFarAsTheirRoleGoes(t *testing.T) {
 	f(producer, "POST", "/v1/keys", `{"role":"admin"}`, 403)
 	f(producer, "GET", "/v1/keys", ``, 403)
 	f("fh_x_y", "POST", "/v1/streams/a/events", `{}`, 401)
-	f("", "POST", "/v1/streams/a/events", `{}`, 403)
+	nameless := f("", "POST", "/v1/streams/a/events", `{}`, 403)["error"].(map[string]any)
+	if said, _ := nameless["message"].(string); !strings.Contains(said, "Authorization: Bearer") {
+		t.Errorf("nobody is told how to say who they are: %v", nameless)
+	}
+	r := httptest.NewRequest("POST", "/v1/streams/a/events", strings.NewReader(`{}`))
+	r.Header.Set("Authorization", "bearer  "+producer) // the scheme's case and further spaces say nothing
+	w := httptest.NewRecorder()
+	if mux.ServeHTTP(w, r); w.Code != 200 {
+		t.Errorf("bearer in small letters: %d %s", w.Code, w.Body)
+	}
 	f(admin, "POST", "/v1/streams/b/events", `{}`, 404) // of another account
 	f(admin, "POST", "/v1/keys", `{"role":"root"}`, 400)
 	f(admin, "POST", "/v1/keys", `{"role":"producer","streams":["a/b"]}`, 400)

@@ -18,8 +18,8 @@ const signedBodyMax = 8 << 20
 // concerns no single stream. The body of a signed request is read, and can be read again afterwards. Without authentication
 // nobody need say who they are, but who brings a key is held to it.
 func (d *Door) identify(r *http.Request, role apikey.Role, name string) (sigv4.Identity, error) {
-	if text, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); bearer {
-		return d.identifyKey(text, role, name)
+	if scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "Bearer") {
+		return d.identifyKey(strings.TrimSpace(text), role, name)
 	}
 	if d.Verifier == nil {
 		return sigv4.Identity{}, nil
@@ -29,7 +29,12 @@ func (d *Door) identify(r *http.Request, role apikey.Role, name string) (sigv4.I
 		return sigv4.Identity{}, err
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	return d.Verifier.Verify(r, body)
+	who, err := d.Verifier.Verify(r, body)
+	if r.Header.Get("Authorization") == "" && err != nil {
+		err = &failure{http.StatusForbidden, "MissingAuthenticationTokenException",
+			"Missing Authentication Token: sign the request as for Amazon's API, or bring an API key, Authorization: Bearer fh_ID_SECRET"}
+	}
+	return who, err
 }
 
 func (d *Door) identifyKey(text string, role apikey.Role, name string) (sigv4.Identity, error) {
