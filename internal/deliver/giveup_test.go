@@ -18,9 +18,11 @@ func TestWhatIsTriedForTooLongGoesToTheErrorOutput(t *testing.T) {
 		r.put("c d")
 		time.Sleep(time.Minute)
 		r.want("0/v1/1:0.0/http-endpoint-failed=a b", "0/v1/2:0=c d")
-		if n := r.refused[gaveUp]; n != 2 {
-			t.Errorf("%d records are counted", n)
-		}
+		r.set(func(w *world) {
+			if n := w.refused[gaveUp]; n != 2 {
+				t.Errorf("%d records are counted", n)
+			}
+		})
 		r.crash()
 		r.flush()
 		r.want("0/v1/1:0.0/http-endpoint-failed=a b", "0/v1/2:0=c d")

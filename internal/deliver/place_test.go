@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"firehose/internal/batch"
+	"firehose/internal/deliver"
 	"firehose/internal/erroroutput"
 	"firehose/internal/record"
 )
@@ -11,7 +12,7 @@ import (
 // place is an object that was put, and what the delivery knows of it.
 type place struct {
 	key     string
-	first   record.Position
+	first   deliver.Point
 	end     record.Position
 	lane    string // partition and failure of the batch that it is of
 	failure string
@@ -31,7 +32,7 @@ func (w *world) place(key string, given *batch.Batch, body []byte) {
 	}
 	p := w.places[key]
 	if p == nil {
-		p = &place{key: key, first: given.First, lane: lane(given.Head), failure: given.Failure}
+		p = &place{key: key, first: deliver.Point{At: given.First, Sub: given.Sub}, lane: lane(given.Head), failure: given.Failure}
 		w.places[key] = p
 	}
 	p.end, p.damages = given.End, w.damages
@@ -78,7 +79,7 @@ func (w *world) knows(p *place) bool {
 		return true
 	}
 	for _, s := range state.Spans {
-		if s.Partition+"/"+s.Failure == p.lane && !p.first.Before(s.First.At) && p.first.Before(s.End.At) {
+		if s.Partition+"/"+s.Failure == p.lane && !p.first.Before(s.First) && p.first.Before(s.End) {
 			return true
 		}
 	}

@@ -52,6 +52,7 @@ func randomProcessing(r *rand.Rand, packed bool) processing {
 // giveUp makes a destination one that is not waited for without end.
 func (p *processing) giveUp(r *rand.Rand) {
 	p.tries, p.bounded = []time.Duration{1, time.Second, 20 * time.Second, 5 * time.Minute}[r.IntN(4)], r.IntN(2) == 0
+	p.rejects = p.rejects || r.IntN(2) == 0
 }
 
 func (p processing) apply(w *world, plan deliver.Plan) deliver.Plan {

@@ -67,11 +67,11 @@ func TestAKillInTheMidstOfATryLeavesOnlyThatBatchOpen(t *testing.T) {
 func TestADestinationThatTakesItsBatchesCostsNoSavesBeforeTries(t *testing.T) {
 	newRig(t, byTwo, func(r *rig) {
 		r.put("a b")
-		before := len(r.saves)
+		before := r.saved()
 		for range 10 {
 			r.put("c d")
 		}
-		if n := len(r.saves) - before; n != 10 {
+		if n := r.saved() - before; n != 10 {
 			t.Errorf("%d saves for 10 batches", n)
 		}
 	})
@@ -81,10 +81,10 @@ func TestADestinationThatRefusesCostsTwoSavesForATry(t *testing.T) {
 	newRig(t, batch.Limits{Size: 1 << 20, Interval: time.Minute, Count: 7}, func(r *rig) {
 		r.set(func(w *world) { w.buckets[0] = bucketDenied })
 		r.put("a b c d e f g")
-		before := len(r.saves)
+		before := r.saved()
 		time.Sleep(time.Hour)
 		tries := r.p.Status().Problem.Tries - 1
-		if n := len(r.saves) - before; tries < 100 || n > 2*tries {
+		if n := r.saved() - before; tries < 100 || n > 2*tries {
 			t.Errorf("%d saves for %d tries", n, tries)
 		}
 	})
@@ -120,4 +120,10 @@ func TestAReachBelowTheFloorIsTheFloor(t *testing.T) {
 		r.put("c d")
 		r.want("0/v1/1:0=a b", "1/v2/2:0=c d")
 	})
+}
+
+// saved returns how many states were saved.
+func (r *rig) saved() (n int) {
+	r.set(func(w *world) { n = len(w.saves) })
+	return n
 }

@@ -92,7 +92,7 @@ func (h *history) checkReplay(n int) {
 	if err != nil {
 		h.Fatalf("start: %v", err)
 	}
-	if first, _ := p.log.Ends(); again.saves[0].Floor.Block < first {
+	if first, _ := p.log.Ends(); h.saves[n].Floor.Block < first {
 		p.end(h.T, 0)
 		return // trimmed since
 	}
