@@ -51,6 +51,7 @@ type encoding struct {
 	f    *flight
 	part part
 	to   destination.Destination
+	errs destination.Destination // that takes the error output
 
 	head     batch.Head
 	body     *batch.Spool
@@ -167,7 +168,7 @@ func (e *encoding) reject(ctx context.Context, failure erroroutput.Failure, reco
 		head.Failure = failure.Type
 		e.rejected, e.failure = e.d.Spools.New(), failure.Type
 		var err error
-		if e.errors, err = e.to.Encoder(ctx, head, e.rejected); err != nil {
+		if e.errors, err = e.errs.Encoder(ctx, head, e.rejected); err != nil {
 			return err
 		}
 	}

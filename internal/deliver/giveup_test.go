@@ -1,9 +1,16 @@
 package deliver_test
 
 import (
+	"context"
+	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"firehose/internal/batch"
+	"firehose/internal/destination"
+	"firehose/internal/verdict"
 )
 
 // within is a destination that is not waited for longer than a minute.
@@ -73,5 +80,70 @@ func TestAnErrorOutputIsWaitedForWithoutEnd(t *testing.T) {
 		r.set(func(w *world) { w.errors = bucketThere })
 		r.flush()
 		r.want("0/v1/1:0.0/http-endpoint-failed=a b")
+	})
+}
+
+var byFour = batch.Limits{Size: 1 << 20, Interval: 30 * time.Second, Count: 4}
+
+// A batch of which a part is in place keeps its version. If that has nowhere for error outputs, a later one may.
+func TestALaterVersionGivesErrorOutputsThePlaceThatWasMissing(t *testing.T) {
+	bare := processing{refuses: true, bare: func(b *bucket) destination.Sender { return b }}
+	for _, restart := range []bool{false, true} {
+		newProcessingRig(t, byFour, bare, func(r *rig) {
+			r.put("000001 000002 000029 000004")
+			time.Sleep(time.Minute)
+			r.want("0/v1/1:0p1=000001 000002")
+			if restart {
+				r.p.end(t, time.Minute)
+			}
+			r.declare()
+			r.set(func(w *world) { w.plans[1].process = processing{refuses: true} })
+			if restart {
+				r.start()
+			} else if err := r.p.Reconfigure(context.Background(), 2); err != nil {
+				t.Fatal(err)
+			}
+			r.flush()
+			for line, n := range count(r.objects) {
+				if n != 1 {
+					t.Errorf("%q was sent %d times: %q", line, n, r.objects)
+				}
+			}
+			if n := len(count(r.objects)); n != 4 {
+				t.Errorf("%d records are there, want 4: %q", n, r.objects)
+			}
+		})
+	}
+}
+
+// choosy refuses everything until it is repaired.
+type choosy struct {
+	*bucket
+	repaired *atomic.Bool
+}
+
+func (c choosy) Deliver(ctx context.Context, b *batch.Batch) error {
+	if !c.repaired.Load() {
+		return &verdict.Refused{Code: "Refused", Err: errors.New("not today")}
+	}
+	return c.bucket.Deliver(ctx, b)
+}
+
+// Where nothing takes error outputs, it may as well be the receiver that is repaired.
+func TestAReceiverIsAskedAgainWhileNothingTakesWhatItRefuses(t *testing.T) {
+	var repaired atomic.Bool
+	bare := processing{refuses: true, bare: func(b *bucket) destination.Sender { return choosy{b, &repaired} }}
+	newProcessingRig(t, byFour, bare, func(r *rig) {
+		r.put("000001 000002 000003 000004")
+		time.Sleep(time.Hour)
+		r.want()
+		if problem := verdict.AsSetUp(r.p.Status().Problem.Err); problem == nil || problem.Code != "ErrorOutput.Missing" {
+			t.Errorf("the problem is %v", r.p.Status().Problem.Err)
+		}
+		repaired.Store(true)
+		r.flush()
+		if n := len(count(r.objects)); n != 4 {
+			t.Errorf("%d records are there, want 4: %q", n, r.objects)
+		}
 	})
 }

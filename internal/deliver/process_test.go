@@ -14,6 +14,7 @@ import (
 
 	"firehose/internal/batch"
 	"firehose/internal/deliver"
+	"firehose/internal/destination"
 	"firehose/internal/erroroutput"
 	"firehose/internal/process"
 	"firehose/internal/process/lambda"
@@ -35,6 +36,7 @@ type processing struct {
 
 	keys deliver.Keys                                  // in place of those of parts
 	call func(ctx context.Context, text string) string // in place of function; "" for a failure
+	bare func(*bucket) destination.Sender              // in place of the bucket, with nowhere for error outputs
 }
 
 func randomProcessing(r *rand.Rand, packed bool) processing {
@@ -58,6 +60,9 @@ func (p *processing) giveUp(r *rand.Rand) {
 func (p processing) apply(w *world, plan deliver.Plan) deliver.Plan {
 	plan.Rejects, plan.Active, plan.RetryFor = p.rejects || p.refuses || p.tries > 0, p.active, p.tries
 	plan.Process.Decompress, plan.Process.Messages = p.unpack, p.unpack
+	if p.bare != nil {
+		plan.Destination, _ = destination.OpenAside(p.bare(plan.Destination.(*bucket)), nil, destination.Env{}) // which fails with another only
+	}
 	if p.split {
 		plan.Process.Split = &process.Split{Delimiter: "\n"}
 	}

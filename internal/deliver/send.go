@@ -122,6 +122,9 @@ func (d *Delivery) deliverPart(ctx context.Context, f *flight, p part, to destin
 		if ctx.Err() != nil {
 			return nil, false
 		}
+		if verdict.AsRefused(err) != nil && !divisible(p, err) && !destination.TakesErrors(d.forErrors(to)) {
+			err = destination.NoErrorOutput(err) // the receiver is asked again all the same: it may be what is repaired
+		}
 		broken := verdict.AsSetUp(err)
 		if !made.ready || errors.Is(err, errUnsaved) || broken != nil && !broken.Bounded {
 			first = time.Time{} // this is not a failure for which records are given up
@@ -162,10 +165,10 @@ func (d *Delivery) giveUp(f *flight, p part, to destination.Destination, err err
 	refused := verdict.AsRefused(err)
 	late := budget > 0 && !first.IsZero() && time.Since(first) >= budget
 	switch {
-	case refused != nil && !refused.Final && p.to-p.from > 1:
+	case divisible(p, err):
 		middle := (p.from + p.to) / 2
 		return []part{{number: 2*p.number + 1, from: p.from, to: middle}, {number: 2*p.number + 2, from: middle, to: p.to}}
-	case refused != nil || late:
+	case (refused != nil || late) && destination.TakesErrors(d.forErrors(to)):
 		failure := failer.Failure(err)
 		failure.Attempts = try
 		d.Observer.Failed(err)
@@ -177,15 +180,34 @@ func (d *Delivery) giveUp(f *flight, p part, to destination.Destination, err err
 	return nil
 }
 
+// divisible says whether an error leaves open which records of a part are refused.
+func divisible(p part, err error) bool {
+	refused := verdict.AsRefused(err)
+	return refused != nil && !refused.Final && p.to-p.from > 1
+}
+
+// forErrors returns what takes the error outputs of a batch: the destination as it was declared when the batch was cut, or,
+// where that has nowhere for them, as it is declared now. So a batch that was partly taken, and keeps its version, can be
+// helped by a document that gives them a place; and nothing of it can lie where there was none.
+func (d *Delivery) forErrors(to destination.Destination) destination.Destination {
+	if destination.TakesErrors(to) {
+		return to
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.plans[d.state.latest().Version].Destination
+}
+
 // parcel is what a destination's encoder made of a part of a batch.
 type parcel struct {
 	ready    bool
 	head     batch.Head
-	body     *batch.Spool // nil if there is nothing in it, or when it is delivered
-	rejected *batch.Spool // the error output of records that were refused; nil without any, or when it is delivered
-	failure  string       // its type
-	size     int64        // of the body
-	sent     bool         // the body is delivered
+	body     *batch.Spool            // nil if there is nothing in it, or when it is delivered
+	rejected *batch.Spool            // the error output of records that were refused; nil without any, or when it is delivered
+	errs     destination.Destination // that takes it
+	failure  string                  // its type
+	size     int64                   // of the body
+	sent     bool                    // the body is delivered
 }
 
 func (p *parcel) close() {
@@ -197,7 +219,7 @@ func (p *parcel) close() {
 // tryParcel makes one try with what is not delivered yet. The error output comes last, so that it never stands for a batch
 // that may still be recalled.
 func (d *Delivery) tryParcel(ctx context.Context, f *flight, p *parcel, to destination.Destination) error {
-	hand := func(spool **batch.Spool, failure string) error {
+	hand := func(spool **batch.Spool, failure string, to destination.Destination) error {
 		if *spool == nil {
 			return nil
 		}
@@ -218,10 +240,10 @@ func (d *Delivery) tryParcel(ctx context.Context, f *flight, p *parcel, to desti
 		closeSpool(p.body)
 		p.body = nil
 	}
-	if err := hand(&p.body, ""); err != nil {
+	if err := hand(&p.body, "", to); err != nil {
 		return err
 	}
-	return hand(&p.rejected, p.failure)
+	return hand(&p.rejected, p.failure, p.errs)
 }
 
 // try makes one try. While it lasts, and after an error that leaves it open, the batch may be in place.
@@ -326,7 +348,7 @@ func (d *Delivery) encode(ctx context.Context, f *flight, p part, to destination
 	case <-ctx.Done():
 		return parcel{}, context.Cause(ctx)
 	}
-	e := encoding{d: d, f: f, part: p, to: to, head: f.Head, body: d.Spools.New()}
+	e := encoding{d: d, f: f, part: p, to: to, errs: d.forErrors(to), head: f.Head, body: d.Spools.New()}
 	if err := e.run(ctx); err != nil {
 		e.close()
 		return parcel{}, fmt.Errorf("encode batch %v: %w", f.First, err)
@@ -340,7 +362,7 @@ func (d *Delivery) encode(ctx context.Context, f *flight, p part, to destination
 		closeSpool(e.body)
 		e.body = nil
 	}
-	return parcel{ready: true, head: e.head, body: e.body, rejected: e.rejected, failure: e.failure, size: sizeOf(e.body)}, nil
+	return parcel{ready: true, head: e.head, body: e.body, rejected: e.rejected, errs: e.errs, failure: e.failure, size: sizeOf(e.body)}, nil
 }
 
 func closeSpool(s *batch.Spool) {

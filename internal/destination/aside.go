@@ -81,17 +81,27 @@ func (a aside) Rejects() bool {
 
 func (a aside) Close() error { return errors.Join(a.Sender.Close(), a.failed.Close()) }
 
+// TakesErrors says whether a destination has somewhere for error outputs to go.
+func TakesErrors(d Destination) bool {
+	a, ok := d.(aside)
+	return !ok || a.failed != nowhere{}
+}
+
+// NoErrorOutput returns the error of a destination that has nowhere for error outputs to go, with what the receiver said of the
+// records; nil if it said nothing.
+func NoErrorOutput(refused error) error {
+	err := errors.New("there are records that cannot be processed or that the receiver refuses, and the destination has no error output for them")
+	if refused != nil {
+		err = fmt.Errorf("%w: %w", err, refused)
+	}
+	return &verdict.SetUp{Code: "ErrorOutput.Missing", Fix: "Give the destination a bucket for such records: errors.bucket in its document.", Err: err}
+}
+
 // nowhere takes nothing.
 type nowhere struct{}
 
-var errNowhere = &verdict.SetUp{
-	Code: "ErrorOutput.Missing",
-	Fix:  "Give the destination a bucket for such records: errors.bucket in its document.",
-	Err:  errors.New("there are records that cannot be processed or that the receiver refuses, and the destination has no error output for them"),
-}
-
 func (nowhere) Encoder(context.Context, batch.Head, io.Writer) (batch.Encoder, error) {
-	return nil, errNowhere
+	return nil, NoErrorOutput(nil)
 }
-func (nowhere) Deliver(context.Context, *batch.Batch) error { return errNowhere }
+func (nowhere) Deliver(context.Context, *batch.Batch) error { return NoErrorOutput(nil) }
 func (nowhere) Close() error                                { return nil }
