@@ -17,7 +17,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"strings"
 	"syscall"
 
 	"firehose/internal/object"
@@ -54,41 +53,6 @@ func Open(dir string) (*Store, error) {
 
 // Close frees the folder.
 func (s *Store) Close() error { return s.root.Close() }
-
-// Path returns where an object lies, relative to the store's folder. Parts of a key that a file system cannot hold or
-// would take for something else (empty ones, "." and "..", NUL) are written with percent signs; so are the percent sign,
-// and a slash in a bucket's name.
-func Path(bucket, key string) string {
-	parts := strings.Split(key, "/")
-	for i, part := range parts {
-		parts[i] = escape(part)
-	}
-	return bucketsFolder + "/" + strings.ReplaceAll(escape(bucket), "/", "%2F") + "/" + strings.Join(parts, "/")
-}
-
-// Key is the inverse of Path for what follows the bucket, and for the bucket alone.
-func Key(relative string) string {
-	parts := strings.Split(relative, "/")
-	for i, part := range parts {
-		switch {
-		case part == "%":
-			parts[i] = ""
-		case strings.Contains(part, "%"):
-			parts[i] = strings.NewReplacer("%25", "%", "%2E", ".", "%00", "\x00", "%2F", "/").Replace(part)
-		}
-	}
-	return strings.Join(parts, "/")
-}
-
-func escape(part string) string {
-	switch part {
-	case "":
-		return "%"
-	case ".", "..":
-		return strings.ReplaceAll(part, ".", "%2E")
-	}
-	return strings.NewReplacer("%", "%25", "\x00", "%00").Replace(part)
-}
 
 // Put writes the object. A name that the file system cannot hold is a set-up error; any other error is the disk's.
 func (s *Store) Put(ctx context.Context, o object.Object) error {

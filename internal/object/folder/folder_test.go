@@ -127,18 +127,30 @@ func TestKeyIsTheInverseOfPath(t *testing.T) {
 		}
 	}
 	for _, key := range []string{"", "/", "//", "a", "a/", "/a", "a//b", ".", "..", "...", "a/./b/../c", "%", "%%", "%25", "%2E", "%2E%2E", "%00",
-		"\x00", "a\x00", "100%", "%/x", "%2F", "ä%ö", "%252E"} {
+		"\x00", "a\x00", "100%", "%/x", "%2F", "ä%ö", "%252E", "%+", "a%+/b"} {
 		f(key)
+	}
+	for length := range 520 {
+		for _, end := range []string{"", ".", "..", "%", "%+", "\x00", "ö", "\xff\xff\xff\xff", "/", "/."} {
+			f(strings.Repeat("x", length) + end)
+			f(strings.Repeat("x", length) + end + strings.Repeat("y", 300))
+		}
 	}
 }
 
 func FuzzPath(f *testing.F) {
 	f.Add("a/../b", "..")
 	f.Add("%2E/%", "a/b")
+	f.Add(strings.Repeat("x", 253)+"..", "a")
 	f.Fuzz(func(t *testing.T, key, bucket string) {
 		path := Path(bucket, key)
 		if !filepath.IsLocal(path) || filepath.Clean(path) != path || strings.Contains(path, "\x00") || strings.Count(path, "/") < 2 {
 			t.Errorf("%q %q lies at %q", bucket, key, path)
+		}
+		for part := range strings.SplitSeq(path, "/") {
+			if len(part) > nameMax && len(bucket) < 80 {
+				t.Errorf("%q lies at %q, in which a name is too long", key, path)
+			}
 		}
 		parts := strings.SplitN(path, "/", 3)
 		if parts[0] != bucketsFolder || Key(parts[2]) != key || Key(parts[1]) != bucket {
@@ -233,9 +245,9 @@ func TestKeyThatTheFileSystemCannotHoldIsSetUp(t *testing.T) {
 	if err := put(s, "b", "folder/file", "x"); err != nil {
 		t.Fatal(err)
 	}
-	f := func(key string) {
+	f := func(bucket, key string) {
 		t.Helper()
-		err := put(s, "b", key, "x")
+		err := put(s, bucket, key, "x")
 		broken := verdict.AsSetUp(err)
 		if broken == nil || broken.Code == "" || broken.Fix == "" || broken.Absent {
 			t.Errorf("put %.20q: %v", key, err)
@@ -244,10 +256,9 @@ func TestKeyThatTheFileSystemCannotHoldIsSetUp(t *testing.T) {
 			t.Errorf("put %.20q leaves %q", key, got)
 		}
 	}
-	f(strings.Repeat("x", 300))
-	f(strings.Repeat("y", 300) + "/file")
-	f("file/below")
-	f("folder")
+	f("b", "file/below")
+	f("b", "folder")
+	f(strings.Repeat("b", 300), "k")
 }
 
 func TestFolderThatIsNotWritableIsSetUp(t *testing.T) {

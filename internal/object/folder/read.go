@@ -82,10 +82,20 @@ func (l *listing) names(folder string) ([]string, error) {
 	names := make([]string, 0, len(entries))
 	for _, entry := range entries {
 		name := Key(entry.Name())
-		if entry.IsDir() {
-			name += "/"
+		switch {
+		case !entry.IsDir():
+			names = append(names, name)
+		case !strings.HasSuffix(entry.Name(), more):
+			names = append(names, name+"/")
+		default:
+			ends, err := l.names(folder + "/" + entry.Name())
+			if err != nil {
+				return nil, err
+			}
+			for _, end := range ends {
+				names = append(names, name+end)
+			}
 		}
-		names = append(names, name)
 	}
 	slices.Sort(names)
 	return names, nil

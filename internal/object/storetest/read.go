@@ -19,6 +19,9 @@ func RunReader(t *testing.T, open func(t *testing.T) ReadingStore) {
 	t.Run("lists in the order of keys", func(t *testing.T) {
 		store := open(t)
 		keys := []string{"a", "a-b", "a.b", "a/b", "a/b/c", "a/b-c", "a/b0", "a//b", "a/.", "a/../x", "a0", "A", "ä/ö", "x%/y", "%", "z b+c&d"}
+		for _, long := range []string{strings.Repeat("l", 252), strings.Repeat("l", 300), strings.Repeat("ö", 126) + "%"} {
+			keys = append(keys, long+"-", long+"/x", long+"//", long+"ö/y", long+"0")
+		}
 		slices.Sort(keys)
 		for _, key := range keys {
 			if key == "a" || key == "a/b" {
