@@ -56,6 +56,7 @@ type Reader struct {
 	close   func()
 	shape   shape
 	begun   bool
+	cloud   bool // the type of the body says that events are CloudEvents
 	index   int
 }
 
@@ -77,12 +78,13 @@ const windowMax = 8 << 20
 func NewReader(body io.Reader, contentType, contentEncoding string) (*Reader, error) {
 	r := &Reader{close: func() {}}
 	switch kind, _, _ := mime.ParseMediaType(contentType); {
-	case contentType == "" || kind == "application/json" || kind == "application/cloudevents+json" || kind == "text/plain",
-		kind == "application/x-www-form-urlencoded":
+	case contentType == "" || kind == "application/json" || kind == "text/plain" || kind == "application/x-www-form-urlencoded":
+	case kind == "application/cloudevents+json":
+		r.cloud = true
 	case kind == "application/x-ndjson" || kind == "application/ndjson" || kind == "application/jsonl" || kind == "application/json-lines":
 		r.shape = lines
 	case kind == "application/cloudevents-batch+json":
-		r.shape = array
+		r.shape, r.cloud = array, true
 	default:
 		return nil, &UnsupportedError{"Content-Type", contentType}
 	}
@@ -224,6 +226,11 @@ func (r *Reader) Next() ([]byte, error) {
 	case !utf8.Valid(value):
 		return value, &EventError{r.index - 1, "not_utf8", "the event is not UTF-8"}
 	}
+	if r.cloud {
+		if problem := noCloudEvent(value); problem != "" {
+			return value, &EventError{r.index - 1, "not_a_cloudevent", problem}
+		}
+	}
 	if err := value.Compact(jsontext.AllowDuplicateNames(true), jsontext.PreserveRawStrings(true)); err != nil {
 		return nil, r.failed(err)
 	}
@@ -256,7 +263,7 @@ func plainly(err error) string {
 // EventError says why a value of a body is no event.
 type EventError struct {
 	Event   int
-	Code    string // not_an_object, not_utf8 or not_json
+	Code    string // not_an_object, not_utf8, not_json or not_a_cloudevent
 	Problem string
 }
 

@@ -58,8 +58,10 @@ func TestBodiesAreReadByTheirShape(t *testing.T) {
 	f(asJSON, `[1,{"a":1},"x",[]]`, "!", `{"a":1}`, "!", "!")
 	f(asLines, "{\"a\":1}\n{\"b\":2}\n\n{\"c\":3}", `{"a":1}`, `{"b":2}`, `{"c":3}`)
 	f(asLines, "[1]\n{}", "!", "{}")
-	f(asBatch, `[{"specversion":"1.0","id":"1"},{"id":"2"}]`, `{"specversion":"1.0","id":"1"}`, `{"id":"2"}`)
-	f("application/cloudevents+json", `{"specversion":"1.0","id":"1"}`, `{"specversion":"1.0","id":"1"}`)
+	cloud := `{"specversion":"1.0","id":"1","source":"/s","type":"t"}`
+	f("application/cloudevents+json", cloud, cloud)
+	f("application/cloudevents+json", `{"id":2}`, "!")
+	f(asBatch, "["+cloud+`,{"id":"2"},`+cloud+"]", cloud, "!", cloud)
 	f(asJSON, "\xef\xbb\xbf{\"a\":1}", `{"a":1}`)
 	f(asJSON, "\xef\xbb\xbf")
 	f(asLines, "{\"a\":\"\xff\"}\n{\"b\":2}", "!", `{"b":2}`)
