@@ -42,12 +42,9 @@ func newOpening() *opening {
 
 // open opens what a version declares for a delivery, and notes what became of it. The first time counts: that is what the
 // delivery uses, others only ask it for a name.
-func (o *opening) open(version int, declared stream.Delivery, open func() (deliver.Plan, error)) (deliver.Plan, error) {
+func (o *opening) open(version int, declared stream.Delivery, open func() deliver.Plan) deliver.Plan {
 	references, unread := destination.References(declared.Destination) // before it is read, so that no change is missed
-	plan, err := open()
-	if err != nil {
-		return plan, err
-	}
+	plan := open()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if _, known := o.references[version]; !known && o.held[version] == nil {
@@ -69,7 +66,7 @@ func (o *opening) open(version int, declared stream.Delivery, open func() (deliv
 	case o.news <- struct{}{}:
 	default:
 	}
-	return plan, nil
+	return plan
 }
 
 func (o *opening) forget(tables openTables) {

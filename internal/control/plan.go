@@ -22,20 +22,17 @@ import (
 const openMax = 500 * time.Millisecond
 
 // plan opens what a delivery is declared to be, for a replay or not. Of what it refers to only tables are read.
-func (c *Control) plan(s *stream.Stream, d stream.Delivery, replay string) (deliver.Plan, error) {
-	plan, err := c.open(s, d, replay, openMax)
-	if err != nil {
-		return plan, err
-	}
+func (c *Control) plan(s *stream.Stream, d stream.Delivery, replay string) deliver.Plan {
+	plan := c.open(s, d, replay, openMax)
 	if why := destination.AsHeld(plan.Destination); why != nil {
 		c.Logger.Error("A destination cannot be opened; its records are kept until it is repaired.",
 			"stream", s.Name, "delivery", d.ID, "error", why, "fix", why.Fix)
 	}
-	return plan, nil
+	return plan
 }
 
 // open is plan without a word about what cannot be opened, and with so much time for tables; 0 is as long as they take.
-func (c *Control) open(s *stream.Stream, d stream.Delivery, replay string, patience time.Duration) (deliver.Plan, error) {
+func (c *Control) open(s *stream.Stream, d stream.Delivery, replay string, patience time.Duration) deliver.Plan {
 	plan := deliver.Plan{
 		Limits:   batch.Limits{Size: d.Buffer.Size, Interval: max(d.Buffer.Interval, c.IntervalMin), Count: d.Buffer.Count},
 		Process:  d.Process,
@@ -45,22 +42,35 @@ func (c *Control) open(s *stream.Stream, d stream.Delivery, replay string, patie
 	if d.Process.Partition != nil {
 		plan.Active = c.Partitions
 	}
+	opened, err := c.assemble(plan, s, d, replay, patience)
+	if err == nil {
+		return opened
+	}
+	broken := verdict.AsSetUp(err)
+	if broken == nil {
+		broken = &verdict.SetUp{Code: "Destination.Unusable", Err: err, Fix: "Correct the stream's document."}
+	}
+	return held(plan, broken)
+}
+
+// assemble opens what a plan needs. What it cannot open holds this delivery alone.
+func (c *Control) assemble(plan deliver.Plan, s *stream.Stream, d stream.Delivery, replay string, patience time.Duration) (deliver.Plan, error) {
 	if l := d.Process.Lambda; l != nil {
 		if err := c.Functions.Reachable(l.ARN); err != nil {
-			return held(plan, &verdict.SetUp{Code: "Lambda.NotConfigured", Err: err,
-				Fix: "Give the function's URL in lambda.functions, or set lambda.endpoint, and start the server again; or correct the document."}), nil
+			return plan, &verdict.SetUp{Code: "Lambda.NotConfigured", Err: err,
+				Fix: "Give the function's URL in lambda.functions, or set lambda.endpoint, and start the server again; or correct the document."}
 		}
 		plan.Function = c.Functions.Function(l.ARN, l.Retries, lambda.Stream{ARN: s.Key.ARN(), Region: s.Region})
 	}
 	if p := d.Process.Partition; p != nil {
 		var err error
 		if plan.Keys, err = planKeys(p); err != nil {
-			return deliver.Plan{}, err
+			return plan, err
 		}
 	}
 	to, err := d.Destination.Open(destination.Env{Stream: s.Name, StreamID: s.ID, Delivery: d.ID, Replay: replay, Objects: c.Objects, Tables: c.Tables, HTTP: c.HTTP})
 	if err != nil {
-		return deliver.Plan{}, err
+		return plan, err
 	}
 	plan.Destination = to
 	if rejecter, ok := to.(destination.Rejecter); ok {
@@ -69,15 +79,11 @@ func (c *Control) open(s *stream.Stream, d stream.Delivery, replay string, patie
 	if _, ok := to.(destination.Failer); ok {
 		plan.Rejects = true // what it will never take goes to the error output as it was put
 	}
-	err = c.planEvents(&plan, s, d, patience)
-	if broken := verdict.AsSetUp(err); broken != nil {
+	if err := c.planEvents(&plan, s, d, patience); err != nil {
 		to.Close()
-		return held(plan, broken), nil
+		return plan, err
 	}
-	if err != nil {
-		to.Close()
-	}
-	return plan, err
+	return plan, nil
 }
 
 // held returns a plan in place of one that cannot be opened. Its records are cut as the log has them, and wait there; the

@@ -95,14 +95,11 @@ func (r *running) openable(d *delivery) (deliver.Plan, bool) {
 // reopen opens a version once more. One that is held still, or that would be now, is told of if the reason is new.
 func (r *running) reopen(d *delivery, version int) (deliver.Plan, bool) {
 	declared, err := d.find(version)
-	var plan deliver.Plan
-	if err == nil {
-		plan, err = r.c.open(r.declared.Load(), declared, d.replay, 0)
-	}
 	if err != nil {
 		d.opening.tried(version, err)
-		return plan, false
+		return deliver.Plan{}, false
 	}
+	plan := r.c.open(r.declared.Load(), declared, d.replay, 0)
 	why := destination.AsHeld(plan.Destination)
 	if why == nil {
 		return plan, true

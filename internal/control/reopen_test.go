@@ -67,6 +67,9 @@ func (p referringPlace) References() (string, error) {
 
 func (p referringPlace) Open(env destination.Env) (destination.Destination, error) {
 	name, err := p.outside.get()
+	if name == "impossible" {
+		return nil, errors.New("the declaration is impossible")
+	}
 	if err != nil {
 		return destination.Held(verdict.AsSetUp(err)), nil
 	}
@@ -158,6 +161,29 @@ func TestWhatIsMendedIsOpenedAgain(t *testing.T) {
 		if again := o.count() - before; again != 0 {
 			t.Errorf("opened %d times while nothing changed", again)
 		}
+	})
+}
+
+// What nobody foresaw about a destination holds it alone.
+func TestADestinationThatCannotBeMadeHoldsUpNobody(t *testing.T) {
+	newNode(t, func(n *node) {
+		o := &outside{value: "impossible"}
+		n.referTo(o)
+		s := declare("s", "x")
+		s.Documents[1] = document{"refers": "x", "plain": "y"}.raw()
+		n.create(s)
+		n.put("s", "one")
+		n.pass(2 * time.Minute)
+		n.wantBodies("y", "one")
+		if p := n.problem(); p.Delivery != "refers" || p.Code != "Destination.Unusable" || !strings.HasSuffix(p.Cause, "the declaration is impossible") {
+			t.Errorf("%+v", p)
+		}
+		o.set("z")
+		n.pass(11 * time.Second)
+		n.put("s", "two")
+		n.flush("s")
+		n.wantBodies("z", "one", "two")
+		n.wantBodies("y", "one", "two")
 	})
 }
 
@@ -328,13 +354,13 @@ func TestOpeningForANameAloneChangesNothing(t *testing.T) {
 	opening := newOpening()
 	open := func() {
 		t.Helper()
-		_, err := opening.open(1, declared, func() (deliver.Plan, error) {
+		opening.open(1, declared, func() deliver.Plan {
 			to, err := declared.Destination.Open(destination.Env{})
-			return deliver.Plan{Destination: to}, err
+			if err != nil {
+				t.Fatal(err)
+			}
+			return deliver.Plan{Destination: to}
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
 	}
 	open()
 	from.set("there")

@@ -320,7 +320,7 @@ func (r *running) plan(d *delivery, version int) (deliver.Plan, error) {
 	if err != nil {
 		return deliver.Plan{}, err
 	}
-	return d.opening.open(version, declared, func() (deliver.Plan, error) { return r.c.plan(r.declared.Load(), declared, d.replay) })
+	return d.opening.open(version, declared, func() deliver.Plan { return r.c.plan(r.declared.Load(), declared, d.replay) }), nil
 }
 
 // find returns what a version declares for a delivery.
