@@ -39,7 +39,7 @@ type IncludeOnly struct {
 
 // Error tells what is wrong in a Config. Compile joins several.
 type Error struct {
-	Path    string // in the Config: include[0].where[1]
+	Path    string // in the Config: include[0].where[1]; empty for all of it
 	Text    string // what stands there
 	Offset  int    // in bytes of Text, or -1
 	Problem string // with what is allowed
@@ -47,6 +47,8 @@ type Error struct {
 
 func (e *Error) Error() string {
 	switch {
+	case e.Path == "":
+		return e.Problem
 	case e.Offset >= 0:
 		return fmt.Sprintf("%s: at offset %d of %q: %s", e.Path, e.Offset, e.Text, e.Problem)
 	case e.Text != "":
@@ -104,7 +106,7 @@ func compile(config Config, native bool) (*Filter, error) {
 	}
 	parts := c.parts(config)
 	if c.count > predicatesMax {
-		c.failed("filter", "", -1, fmt.Sprintf("%d predicates, allowed are %d", c.count, predicatesMax))
+		c.failed("", "", -1, fmt.Sprintf("%d predicates, allowed are %d", c.count, predicatesMax))
 	}
 	if len(c.errs) > 0 {
 		return nil, errors.Join(c.errs...)

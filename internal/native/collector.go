@@ -42,7 +42,7 @@ var (
 var collectorTypes = []string{"text", "number", "bool", "object", "list", "any"}
 
 // notCollected are headers that hold credentials, which are nobody's event.
-var notCollected = []string{"authorization", "proxy-authorization", "cookie", "x-write-key"}
+var notCollected = []string{"authorization", "proxy-authorization", "cookie", "x-write-key", "x-api-key", "x-amz-security-token", "x-amz-firehose-access-key"}
 
 // WriteKeyParameter is the parameter of a query that holds the write key.
 const WriteKeyParameter = "k"

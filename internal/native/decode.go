@@ -56,7 +56,7 @@ func nearestKey(key string, known []string) string {
 }
 
 func join(path, key string) string {
-	if path == "" || strings.HasPrefix(key, "[") { // an entry of a list
+	if path == "" || key == "" || strings.HasPrefix(key, "[") { // an entry of a list
 		return path + key
 	}
 	return path + "." + key

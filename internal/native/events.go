@@ -204,6 +204,10 @@ func (m *Mask) validate(path string, problems *Problems) {
 	if known.Key != "" {
 		known.Key = "${KEY}"
 	}
+	if len(m.Rules) == 0 {
+		problems.add(path+".rules", "", "is empty; want at least one rule, or no mask at all")
+		return
+	}
 	key, err := known.key(anything)
 	if err == nil {
 		_, err = mask.Compile(known.compile(), key)

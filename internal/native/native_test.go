@@ -93,7 +93,7 @@ func TestProblemsNamePathValueAndWhatIsAllowed(t *testing.T) {
 			got = err.Error()
 		}
 		if got != strings.Join(want, "\n") {
-			t.Errorf("%s\ngot  %s\nwant %s", source, got, strings.Join(want, "\n"))
+			t.Errorf("%.1000s\ngot  %s\nwant %s", source, got, strings.Join(want, "\n"))
 		}
 	}
 	to := func(rest string) string { return "{name: a, destinations: [{" + rest + "}]}" }
@@ -133,6 +133,9 @@ func TestProblemsNamePathValueAndWhatIsAllowed(t *testing.T) {
 	test(lake("paused: yes"), `destinations[0].paused: "yes": is a text; want true or false`)
 	test(lake("preset: cheap"), `destinations[0].preset: "cheap": is wrong; want one of realtime, cost`)
 	test(lake("format: {type: csv}"), "destinations[0].format.columns: is missing; csv needs its columns, such as [event_id, lead_data.state]")
+	test(lake("format: {type: csv, columns: [a.b, a., 'c[*].d']}"),
+		`destinations[0].format.columns[1]: "a.": is wrong; want a path of names with dots between them, such as metadata.price`,
+		`destinations[0].format.columns[2]: "c[*].d": is wrong; want a path of names with dots between them, such as metadata.price`)
 	test(lake("format: {columns: [a]}"), "destinations[0].format.columns: is for csv only; the type is ndjson")
 	test(lake("format: {type: raw, metadata: true}"), `destinations[0].format.metadata: "true": is for events that are JSON; the type is raw`)
 	test(to("type: s3, s3: {bucket: A, key: '/{{flow}}/{{year}/!{x}', time_zone: Mars}"),
@@ -159,6 +162,8 @@ func TestProblemsNamePathValueAndWhatIsAllowed(t *testing.T) {
 		`destinations[0].filter.missing: "maybe": is wrong; want one of no_match, skip`)
 	test(lake("mask: {rules: [{path: a, kind: ssn}]}"), `destinations[0].mask.rules[0].kind: "ssn": is wrong; want one of ssn:last4, email:partial, phone:area, name:first_letter, dob:year, ip:net, credential, all, redact, hash, hash:email, hash:phone, hash:ssn, hash:text, drop, pattern; the nearest is "ssn:last4"`)
 	test(lake("mask: {rules: [{path: '*', kind: all}]}"), `destinations[0].mask.rules: is wrong: mask 1 (path "*"): the path * is for the kind "pattern" only; name the member that "all" is for`)
+	test(lake("mask: {rules: []}"), "destinations[0].mask.rules: is empty; want at least one rule, or no mask at all")
+	test(lake(`filter: {include: [{where: ["`+strings.Repeat("a = 1 AND ", 1000)+`a = 1"]}]}`), "destinations[0].filter: 1001 predicates, allowed are 1000")
 	test(lake("mask: {rules: [{path: a, kind: hash}], key: hush-hush}"), "destinations[0].mask.key: is wrong; want a reference: ${NAME} for a variable of the server's environment, or file:PATH")
 	test(lake("enrich: {lookups: [{name: a, key: b, file: t.csv, url: http://h, headers: {Authorization: hush-hush}}]}"),
 		"destinations[0].enrich.lookups[0].headers[Authorization]: holds a credential; want a reference such as ${WEBHOOK_TOKEN} to a variable of the server's environment",

@@ -145,6 +145,11 @@ func (f *Format) validate(path, kind string, problems *Problems) {
 	case f.Type != "csv" && len(f.Columns) > 0:
 		problems.add(path+".columns", "", "is for csv only; the type is %s", f.Type)
 	}
+	for i, column := range f.Columns {
+		if !textForms["path"].matches(column) {
+			problems.add(fmt.Sprintf("%s.columns[%d]", path, i), column, "is wrong; want %s", textForms["path"].want)
+		}
+	}
 	if f.Metadata && (f.Type == "csv" || f.Type == "raw") {
 		problems.add(path+".metadata", "true", "is for events that are JSON; the type is %s", f.Type)
 	}
