@@ -132,17 +132,21 @@ func (c *Check) Skip(name, why string) {
 // Do takes a step, unless one has failed before. Try returns what it found out. What was written is deleted even if it cannot
 // be read.
 func (c *Check) Do(name string, try func() (detail string, err error)) {
+	c.DoSince(time.Now(), name, try)
+}
+
+// DoSince is Do for a step that began before, in one that could not tell what became of it and was skipped.
+func (c *Check) DoSince(began time.Time, name string, try func() (detail string, err error)) {
 	if c.failed != "" && (c.failed != ReadBack || name != Delete) {
 		c.report(Step{Name: name, Result: Skipped, Detail: "not tried, since " + c.failed + " failed"})
 		return
 	}
-	began := time.Now()
 	detail, err := try()
 	step := Step{Name: name, Result: OK, Detail: detail, Milliseconds: Milliseconds(time.Since(began))}
 	var left skip
 	switch {
 	case errors.As(err, &left):
-		step.Result, step.Detail = Skipped, left.why
+		step.Result, step.Detail, step.Milliseconds = Skipped, left.why, 0
 	case err != nil:
 		c.failed = cmp.Or(c.failed, name)
 		trouble := Explain(err)

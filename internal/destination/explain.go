@@ -2,7 +2,6 @@ package destination
 
 import (
 	"cmp"
-	"context"
 	"crypto/x509"
 	"errors"
 	"net"
@@ -16,6 +15,27 @@ import (
 // Explain says of an error of a try what the cause is and how it is mended. What the way there says comes first, since a
 // destination's own errors of it are more general.
 func Explain(err error) Trouble {
+	t := explain(err)
+	t.Cause = strings.TrimSpace(cmp.Or(t.Cause, said(err)))
+	t.Fix = cmp.Or(t.Fix, "Try again; if the error stays, ask whoever runs the other side what it means.")
+	return t
+}
+
+// Remedy says of an error for which a delivery waits how it is mended. Both texts are empty where nobody can say: a delivery tries
+// again by itself.
+func Remedy(err error) (code, fix string) {
+	t := explain(err)
+	return t.Code, t.Fix
+}
+
+// Troubled is an error that means to try again, of a destination that knows more of it for people.
+type Troubled interface {
+	error
+	Trouble() Trouble // without Fix where that is not known
+}
+
+// explain is Explain for what is known of an error: what is not is empty.
+func explain(err error) Trouble {
 	t := explainWay(err)
 	if broken := verdict.AsSetUp(err); broken != nil {
 		return Trouble{Code: broken.Code, Cause: cmp.Or(t.Cause, said(broken.Err)), Fix: cmp.Or(t.Fix, broken.Fix)}
@@ -24,9 +44,11 @@ func Explain(err error) Trouble {
 		return Trouble{Code: refused.Code, Cause: cmp.Or(refused.Message, said(refused.Err)),
 			Fix: "Ask whoever runs the receiver why it refuses the event, and correct format, headers or credentials."}
 	}
+	var known Troubled
+	if t.Fix == "" && errors.As(err, &known) {
+		return known.Trouble()
+	}
 	t.Code = cmp.Or(t.Code, codeOf(err))
-	t.Cause = cmp.Or(t.Cause, said(err))
-	t.Fix = cmp.Or(t.Fix, "Try again; if the error stays, ask whoever runs the other side what it means.")
 	return t
 }
 
@@ -45,8 +67,7 @@ func explainWay(err error) Trouble {
 	case outbound.Handshake:
 		return explainTLS(err)
 	case outbound.Timeout:
-		return Trouble{Code: "Timeout", Cause: "there was no answer in time",
-			Fix: "Look for a firewall on the way and for the port, and whether the other side is overloaded."}
+		return explainTimeout(err)
 	}
 	var port *net.AddrError
 	switch {
@@ -59,13 +80,27 @@ func explainWay(err error) Trouble {
 			Fix: "Start the other side, or correct the port: nothing listens there, or a firewall refuses."}
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return Trouble{Code: "Unreachable", Cause: "there is no way to the address", Fix: "Look at the routes and firewalls of this machine's network."}
+	case strings.Contains(err.Error(), notHTTP):
+		return Trouble{Code: "NotHTTP", Cause: "what answers at the port does not speak HTTP",
+			Fix: "Begin the URL with https:// if the port speaks TLS, or correct the port."}
 	case errors.Is(err, syscall.ECONNRESET), outbound.FaultOf(err) == outbound.Broken:
 		return Trouble{Code: "ConnectionReset", Cause: "the other side ended the connection before it answered",
 			Fix: "Look whether the other side, or a proxy before it, closes connections, and whether the port speaks the protocol of the URL."}
-	case errors.Is(err, context.DeadlineExceeded):
-		return Trouble{Code: "Timeout", Cause: "there was no answer in time", Fix: "Look for a firewall on the way, and whether the other side is overloaded."}
 	}
 	return Trouble{}
+}
+
+// notHTTP is how net/http says so, which has no type for it.
+const notHTTP = "malformed HTTP "
+
+// explainTimeout tells apart who could not be connected to and who was, and said nothing.
+func explainTimeout(err error) Trouble {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "dial" {
+		return Trouble{Code: "Timeout", Cause: "there was no connection in time", Fix: "Correct the address or the port, or look for a firewall on the way."}
+	}
+	return Trouble{Code: "Timeout", Cause: "there was no answer in time",
+		Fix: "Look whether the other side hangs or is overloaded, and whether its port speaks the protocol of the URL."}
 }
 
 func explainTLS(err error) Trouble {

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
 
+	"firehose/internal/destination"
 	"firehose/internal/erroroutput"
 	"firehose/internal/outbound"
 	"firehose/internal/verdict"
@@ -49,6 +51,28 @@ func (f *fault) text() string {
 }
 
 func (f *fault) Unwrap() error { return f.err }
+
+// Trouble says how to mend what a status means. For the delivery it only means to try again.
+func (f *fault) Trouble() destination.Trouble {
+	t := destination.Trouble{Code: f.code, Cause: f.text()}
+	switch s := f.status; {
+	case s == 0:
+	case s == http.StatusOK:
+		t.Fix = "Let the endpoint answer as the protocol says: JSON with the requestId of the request and a timestamp."
+	case s == http.StatusTooManyRequests:
+		t.Fix = "Raise the limit at the endpoint, or wait until it takes more."
+	case s == http.StatusBadRequest && wantsTLS.MatchString(f.message):
+		t.Fix = "Begin the URL with https://: the port speaks TLS."
+	case s >= 400 && s < 500:
+		t.Fix = "Ask whoever runs the endpoint why it refuses the request."
+	default:
+		t.Fix = "Look into the endpoint's log: it failed."
+	}
+	return t
+}
+
+// wantsTLS finds what servers answer in plain text at a port of TLS.
+var wantsTLS = regexp.MustCompile(`(?i)http request( was sent)? to (an )?https (server|port)`)
 
 // judgeFailure says what it means that there is no answer.
 func judgeFailure(err error) error {

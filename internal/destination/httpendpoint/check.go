@@ -9,7 +9,6 @@ import (
 
 	"firehose/internal/destination"
 	"firehose/internal/outbound"
-	"firehose/internal/verdict"
 )
 
 var _ destination.Tryable = Config{}
@@ -33,46 +32,25 @@ func (c Config) Check(ctx context.Context, env destination.Env, check *destinati
 	env.HTTP = client
 	check.Reach(ctx, client, c.URL)
 	var sent error
+	began := time.Now()
 	check.Do(destination.Authenticate, func() (string, error) {
+		began = time.Now()
 		_, sent = c.Send(ctx, env, []byte(testEvent))
 		var failed *fault
 		if errors.As(sent, &failed) && (failed.status == http.StatusUnauthorized || failed.status == http.StatusForbidden) {
-			return "", advise(sent)
+			return "", sent
 		}
 		if sent != nil {
 			return "", destination.SkipStep("the next step tells")
 		}
 		return "the request of the next step is taken", nil
 	})
-	check.Do(destination.Write, func() (string, error) {
-		return "one request with an event of type firehose.test", advise(sent)
-	})
+	if sent == nil {
+		began = time.Now() // the step before has the time of the request
+	}
+	check.DoSince(began, destination.Write, func() (string, error) { return "one request with an event of type firehose.test", sent })
 	check.Skip(destination.ReadBack, "an endpoint takes and gives nothing back")
 	check.Skip(destination.Delete, "an endpoint takes and gives nothing back")
-}
-
-// advise says how to mend what a status means for whoever is writing a document. For a delivery it only means to try again.
-func advise(err error) error {
-	var failed *fault
-	if !errors.As(err, &failed) || failed.status == 0 {
-		return err
-	}
-	fix := "Look into the endpoint's log: it failed."
-	switch s := failed.status; {
-	case s == http.StatusUnauthorized || s == http.StatusForbidden:
-		fix = "Correct the access key, or permit it at the endpoint."
-	case s == http.StatusOK:
-		fix = "Let the endpoint answer as the protocol says: JSON with the requestId of the request and a timestamp."
-	case s == http.StatusNotFound || s == http.StatusGone || s == http.StatusMethodNotAllowed:
-		fix = "Correct the URL: nothing takes records there."
-	case s >= 300 && s < 400:
-		fix = "Give the address to which the endpoint redirects as its URL: redirects are not followed."
-	case s == http.StatusTooManyRequests:
-		fix = "Try again later, or raise the limit at the endpoint."
-	case s >= 400 && s < 500:
-		fix = "Ask whoever runs the endpoint why it refuses the request."
-	}
-	return &verdict.SetUp{Code: failed.code, Err: errors.New(failed.text()), Fix: fix}
 }
 
 // Send delivers one record in a request with the common attribute firehose-test.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"firehose/internal/destination"
 	"firehose/internal/destination/destinationtest"
@@ -23,6 +24,7 @@ func TestCheckOfAnEndpointSaysWhichStepFailsAndWhy(t *testing.T) {
 	defer client.Close()
 	env := destination.Env{Stream: "leads", StreamID: record.StreamID{1}, Delivery: "endpoint", HTTP: client}
 	var checks destinationtest.Checks
+	timeout := 5 * time.Second
 	f := func(title, wantFailed string, answer func(w http.ResponseWriter, r *http.Request, id string) bool) {
 		t.Helper()
 		// The receiver refuses every request that is not as the protocol has it, so the test's keeps the rules.
@@ -30,7 +32,7 @@ func TestCheckOfAnEndpointSaysWhichStepFailsAndWhy(t *testing.T) {
 			AccessKey: "hush-key", Attributes: map[string]string{"firehose-test": "true"}, Answer: answer}
 		server := httptest.NewServer(receiver)
 		defer server.Close()
-		c := Config{URL: server.URL + receiver.URI, AllowHTTP: true, AccessKey: "hush-key", SourceARN: receiver.SourceARN}
+		c := Config{URL: server.URL + receiver.URI, AllowHTTP: true, AccessKey: "hush-key", SourceARN: receiver.SourceARN, Timeout: timeout}
 		if failed := checks.Try(t, title, c, env); failed != wantFailed {
 			t.Errorf("%s: %q failed, want %q", title, failed, wantFailed)
 		}
@@ -55,6 +57,16 @@ func TestCheckOfAnEndpointSaysWhichStepFailsAndWhy(t *testing.T) {
 	}
 	f("answer of another protocol", destination.Write, func(w http.ResponseWriter, _ *http.Request, _ string) bool {
 		fmt.Fprint(w, "ok")
+		return false
+	})
+	f("port of TLS", destination.Write, func(w http.ResponseWriter, _ *http.Request, _ string) bool {
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprintln(w, "Client sent an HTTP request to an HTTPS server.")
+		return false
+	})
+	timeout = 100 * time.Millisecond
+	f("no answer", destination.Write, func(_ http.ResponseWriter, r *http.Request, _ string) bool {
+		<-r.Context().Done()
 		return false
 	})
 	checks.Try(t, "address inside", Config{URL: "https://169.254.169.254/latest"}, destination.Env{})

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"firehose/internal/destination"
 	"firehose/internal/erroroutput"
 	"firehose/internal/outbound"
 	"firehose/internal/verdict"
@@ -39,6 +40,18 @@ type fault struct {
 
 func (f *fault) Error() string { return f.code + ": " + f.err.Error() }
 func (f *fault) Unwrap() error { return f.err }
+
+// Trouble says how to mend what for the delivery only means to try again.
+func (f *fault) Trouble() destination.Trouble {
+	t := destination.Trouble{Code: f.code, Cause: f.err.Error()}
+	switch f.code {
+	case Throttled:
+		t.Fix = "Raise the limit at the webhook, or wait until it takes more."
+	case ServerFailed:
+		t.Fix = "Look into the webhook's log: it failed."
+	}
+	return t
+}
 
 // judgeFailure says what it means that there is no answer.
 func judgeFailure(err error) error {

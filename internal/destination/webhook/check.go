@@ -2,7 +2,6 @@ package webhook
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -54,10 +53,12 @@ func (c Config) Check(ctx context.Context, env destination.Env, check *destinati
 	check.Reach(ctx, client, c.URL)
 	var asked string
 	var sent error
+	began := time.Now()
 	check.Do(destination.Authenticate, func() (_ string, err error) {
 		if asked, err = c.handshake(ctx, client); err != nil {
 			return "", err
 		}
+		began = time.Now()
 		_, sent = c.Send(ctx, env, []byte(testEvent))
 		if broken := verdict.AsSetUp(sent); broken != nil && broken.Code == AccessDenied {
 			return "", sent
@@ -67,24 +68,12 @@ func (c Config) Check(ctx context.Context, env destination.Env, check *destinati
 		}
 		return asked + "the request of the next step is taken", nil
 	})
-	check.Do(destination.Write, func() (string, error) { return "one request with an event of type firehose.test", advise(sent) })
+	if sent == nil {
+		began = time.Now() // the step before has the time of the request
+	}
+	check.DoSince(began, destination.Write, func() (string, error) { return "one request with an event of type firehose.test", sent })
 	check.Skip(destination.ReadBack, "a webhook takes and gives nothing back")
 	check.Skip(destination.Delete, "a webhook takes and gives nothing back")
-}
-
-// advise says how to mend what for a delivery only means to try again.
-func advise(err error) error {
-	var failed *fault
-	if !errors.As(err, &failed) {
-		return err
-	}
-	switch failed.code {
-	case Throttled:
-		return &verdict.SetUp{Code: Throttled, Fix: "Try again later, or raise the limit at the webhook.", Err: failed.err}
-	case ServerFailed:
-		return &verdict.SetUp{Code: ServerFailed, Fix: "Look into the webhook's log: it failed.", Err: failed.err}
-	}
-	return err
 }
 
 // handshake asks a receiver of CloudEvents whether it wants events of this server. One that knows nothing of the question

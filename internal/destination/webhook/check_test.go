@@ -98,6 +98,11 @@ func TestCheckOfAWebhookSaysWhichStepFailsAndWhy(t *testing.T) {
 		conn.Close()
 	}
 	try("connection ended", destination.Write, trusting, nil)
+	answer = func(_ http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	}
+	try("no answer", destination.Write, trusting, func(c *Config) { c.Timeout = 100 * time.Millisecond })
 
 	doubting := outbound.New(outbound.Options{AllowPrivate: true})
 	defer doubting.Close()
@@ -125,6 +130,22 @@ func TestCheckOfAWebhookSaysWhichStepFailsAndWhy(t *testing.T) {
 	checks.Compare(t, "check.txt")
 	if golden, _ := os.ReadFile("testdata/check.txt"); strings.Contains(string(golden), "hush") {
 		t.Error("the steps show a secret")
+	}
+}
+
+func TestCheckBooksTheTimeOfARequestWithoutAnswerUnderTheStepThatFails(t *testing.T) {
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	}))
+	defer receiver.Close()
+	client := outbound.New(outbound.Options{AllowPrivate: true})
+	defer client.Close()
+	c := Config{URL: receiver.URL, AllowHTTP: true, Body: textBody{"application/x-ndjson"}, Timeout: 100 * time.Millisecond}
+	took := map[string]float64{}
+	destination.Try(t.Context(), c, trying(client), func(s destination.Step) { took[s.Name] = s.Milliseconds })
+	if took[destination.Authenticate] != 0 || took[destination.Write] < 100 {
+		t.Errorf("the steps took %v ms", took)
 	}
 }
 
