@@ -113,6 +113,9 @@ func printDestinations(w io.Writer, list []api.Destination, now time.Time) error
 			if p.Fix != "" {
 				fmt.Fprintf(out, "  %s\n", p.Fix)
 			}
+			if !p.Next.IsZero() {
+				fmt.Fprintf(out, "  tries again in %s\n", max(0, p.Next.Sub(now)).Round(time.Second))
+			}
 		}
 		if d.Retention >= 0.5 {
 			fmt.Fprintf(out, "\n%s: holds events for %.0f %% of the retention. They are kept; the log's room is what ends.\n", d.ID, 100*d.Retention)

@@ -28,6 +28,9 @@ func TestDestinationsSayWhyTheyDoNotDeliver(t *testing.T) {
 	f(api.Destination{}, "")
 	f(api.Destination{Problem: &api.Problem{Since: since, Cause: "no TOKEN", Fix: "Set TOKEN."}},
 		"lake: cannot begin since 2026-03-05T13:59:00Z (1m0s): no TOKEN\n  Set TOKEN.\n")
+	f(api.Destination{Problem: &api.Problem{Since: since, Cause: "no TOKEN", Fix: "Set TOKEN.", Next: now.Add(12 * time.Second)}},
+		"lake: cannot begin since 2026-03-05T13:59:00Z (1m0s): no TOKEN\n  Set TOKEN.\n  tries again in 12s\n")
+	f(api.Destination{Problem: &api.Problem{Since: since, Cause: "no TOKEN", Next: since}}, "lake: cannot begin since 2026-03-05T13:59:00Z (1m0s): no TOKEN\n  tries again in 0s\n")
 	f(api.Destination{Problem: &api.Problem{Since: since, Tries: 1, Cause: "reset"}}, "lake: failed 1 time since 2026-03-05T13:59:00Z (1m0s): reset\n")
 	f(api.Destination{Problem: &api.Problem{Since: since, Tries: 9, Cause: "reset"}}, "lake: failed 9 times since 2026-03-05T13:59:00Z (1m0s): reset\n")
 	f(api.Destination{Paused: &stream.Pause{By: "ada", Since: since, Reason: "rebuilt"}}, "lake: paused by ada since 2026-03-05T13:59:00Z (1m0s): rebuilt\n")

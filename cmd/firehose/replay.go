@@ -27,8 +27,8 @@ Usage: firehose replay NAME [flags]
   firehose replay NAME --to FILE --rate 500                   all that is kept, to a destination that a file declares
   firehose replay NAME --cancel REPLAY                        end one where it is
 
-From and until are times such as 2026-02-03T04:05:06Z, ages such as 90m, positions such as 12:0, or RecordIds. What is put at
-until or later is left out. A replay goes on over restarts of the server; --detach does not wait for its end.`
+From and until are times such as 2026-02-03T04:05:06Z, ages such as 90m or 72h, positions such as 12:0, or RecordIds. What is put
+at until or later is left out. A replay goes on over restarts of the server; --detach does not wait for its end.`
 
 // replayCommand is firehose replay with its flags.
 type replayCommand struct {
@@ -203,11 +203,15 @@ const followEvery = 500 * time.Millisecond
 func (p *replayCommand) follow(ctx context.Context, r api.Replay) error {
 	said := ""
 	for r.Status == "running" {
-		if now := fmt.Sprintf("%s: %.0f %% of %s", r.ID, 100*r.Done, counted(int(r.Events), "event")); now != said {
+		now := fmt.Sprintf("%s: %.0f %% of %s", r.ID, 100*r.Done, counted(int(r.Events), "event"))
+		if r.Problem != nil && r.Problem.Passing && r.Problem.Fix != "" {
+			now += ", failing and tried again: " + r.Problem.Fix
+		}
+		if now != said {
 			fmt.Fprintln(os.Stderr, now)
 			said = now
 		}
-		if r.Problem != nil && r.Problem.Fix != "" {
+		if r.Problem != nil && r.Problem.Fix != "" && !r.Problem.Passing {
 			return fmt.Errorf("%s waits, and goes on when this is repaired: %s: %s (cancel it with --cancel %s)", r.ID, r.Problem.Cause, r.Problem.Fix, r.ID)
 		}
 		select {

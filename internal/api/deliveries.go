@@ -10,6 +10,7 @@ import (
 	"firehose/internal/apikey"
 	"firehose/internal/control"
 	"firehose/internal/deliver"
+	"firehose/internal/destination"
 	"firehose/internal/stream"
 	"firehose/internal/verdict"
 )
@@ -53,23 +54,21 @@ type Destination struct {
 
 // Problem is why a destination takes nothing.
 type Problem struct {
-	Since time.Time `json:"since"`
-	Tries int       `json:"tries"`
-	Code  string    `json:"code,omitempty"`
-	Cause string    `json:"cause"`
-	Fix   string    `json:"fix,omitempty"`
-	Next  time.Time `json:"next_try,omitzero"` // of a destination that cannot be opened
+	Since   time.Time `json:"since"`
+	Tries   int       `json:"tries"`
+	Code    string    `json:"code,omitempty"`
+	Cause   string    `json:"cause"`
+	Fix     string    `json:"fix,omitempty"`
+	Passing bool      `json:"passing,omitempty"` // it may pass by itself; otherwise nothing moves before somebody repairs it
+	Next    time.Time `json:"next_try,omitzero"` // of a destination that cannot be opened
 }
 
 func shownProblem(p *deliver.Problem) *Problem {
 	if p == nil {
 		return nil
 	}
-	shown := &Problem{Since: p.Since, Tries: p.Tries, Cause: p.Err.Error()}
-	var broken *verdict.SetUp
-	if errors.As(p.Err, &broken) {
-		shown.Code, shown.Fix = broken.Code, broken.Fix
-	}
+	shown := &Problem{Since: p.Since, Tries: p.Tries, Cause: p.Err.Error(), Passing: verdict.AsSetUp(p.Err) == nil}
+	shown.Code, shown.Fix = destination.Remedy(p.Err)
 	return shown
 }
 
@@ -120,7 +119,9 @@ func (d *Door) actOnDestination(w http.ResponseWriter, r *http.Request) {
 		err = d.Deliveries.Pause(key, id, whoever(by, asked.By), asked.Reason)
 	default:
 		state = "resumed"
-		err = d.Deliveries.Resume(key, id, whoever(by, asked.By))
+		if err = d.Deliveries.Resume(key, id, whoever(by, asked.By)); errors.Is(err, control.ErrNotPaused) {
+			state, err = "not paused", nil // what is wanted is so
+		}
 	}
 	d.answer(w, map[string]string{"stream": key.Name, "destination": id, "status": state}, err)
 }

@@ -190,7 +190,7 @@ func bound(name, text, end string) (b control.Bound, err error) {
 	if id, err := record.ParseID(text); err == nil {
 		return control.Bound{Stream: id.Stream, Position: id.Position}, nil
 	}
-	return b, badParameter(name, text, "a time such as 2026-02-03T04:05:06Z, an age such as 90m or 48h, a position such as 12:0, a RecordId, or "+end)
+	return b, badParameter(name, text, "a time such as 2026-02-03T04:05:06Z, an age such as 90m or 48h (days are written in hours), a position such as 12:0, a RecordId, or "+end)
 }
 
 // listReplays answers a stream's replays.

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -117,7 +119,7 @@ func TestReplaysAreAskedForInEveryForm(t *testing.T) {
 	f(replays, `{"destination":7}`, 400, "destination is missing", "")
 	f(replays, `{"destination":{"type":"s3"}}`, 400, "destinations[0].s3", "")
 	f(replays, `{"destination":"s3","from":"yesterday"}`, 400, `from is \"yesterday\": want a time`, "")
-	f(replays, `{"destination":"s3","from":"2d"}`, 400, `from is \"2d\": want a time such as 2026-02-03T04:05:06Z, an age such as 90m or 48h`, "")
+	f(replays, `{"destination":"s3","from":"2d"}`, 400, `from is \"2d\": want a time such as 2026-02-03T04:05:06Z, an age such as 90m or 48h (days are written in hours)`, "")
 	f(replays, `{"destination":"s3","from":"03:50"}`, 400, `from is \"03:50\": want a time`, "")
 	f(replays, `{"destination":"s3","from":"1h","until":"2h"}`, 400, `until is \"2h\": want what is later than from, \"1h\"`, "")
 	f(replays, `{"destination":"s3","until":"0:1"}`, 400, `until is \"0:1\"`, "")
@@ -151,12 +153,26 @@ func TestReplaysAreShown(t *testing.T) {
 	askDeliveries(t, d, nil, "GET", "/v1/streams/b/replays/three", "", 404, "replay_not_found", "")
 }
 
+func TestProblemsThatMayPassHaveTheirRemedyToo(t *testing.T) {
+	f := func(err error, want string) {
+		t.Helper()
+		shown := shownProblem(&deliver.Problem{Tries: 2, Err: fmt.Errorf("try: %w", err)})
+		if got := fmt.Sprintf("%s %v: %s", shown.Code, shown.Passing, shown.Fix); got != want {
+			t.Errorf("%v: %q, want %q", err, got, want)
+		}
+	}
+	f(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, "ConnectionRefused true: Start the other side, or correct the port: nothing listens there, or a firewall refuses.")
+	f(&verdict.SetUp{Code: "Webhook.NotFound", Fix: "Correct the URL.", Err: errors.New("404")}, "Webhook.NotFound false: Correct the URL.")
+	f(errors.New("unknown"), " true: ")
+}
+
 func TestDestinationsAreShownPausedAndResumed(t *testing.T) {
 	at := "/v1/streams/b/destinations"
 	askDeliveries(t, &deliveries{}, nil, "GET", at, "", 200, `"state":"paused","paused":{"by":"ops","reason":"moving","since":"2026-03-01T12:00:00Z"},"position":"7:2"`, "")
 	askDeliveries(t, &deliveries{}, nil, "GET", at, "", 200, `"problem":{"since":"2026-03-01T12:00:00Z","tries":3,"code":"Webhook.NotFound","cause":"try: Webhook.NotFound: 404","fix":"Correct the URL."}`, "")
 	askDeliveries(t, &deliveries{}, nil, "POST", at+"/s3:pause", `{"reason":"moving","by":"ops"}`, 200, `"status":"paused"`, "pause b s3 by ops: moving")
 	askDeliveries(t, &deliveries{}, nil, "POST", at+"/s3:resume", "", 200, `"status":"resumed"`, "resume b s3 by a request without authentication")
+	askDeliveries(t, &deliveries{err: control.ErrNotPaused}, nil, "POST", at+"/s3:resume", "", 200, `"status":"not paused"`, "resume b s3 by a request without authentication")
 	who := signer{who: sigv4.Identity{Account: b.Account, Region: b.Region, AccessKey: "AKID"}}
 	askDeliveries(t, &deliveries{}, who, "POST", at+"/s3:pause", `{"by":"somebody else"}`, 200, "", "pause b s3 by AKID: ")
 	askDeliveries(t, &deliveries{err: control.ErrPausedByDocument}, nil, "POST", at+"/s3:resume", "", 409, "paused_by_document", "resume b s3 by a request without authentication")

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -110,9 +111,58 @@ func readJSON(r *http.Request, max int64, into any, wanted string) (given bool, 
 		}
 	}
 	if err != nil {
-		return true, badBody(wanted, strings.TrimPrefix(err.Error(), "json: "))
+		return true, badBody(wanted, whyNot(err))
 	}
 	return true, nil
+}
+
+// whyNot says in words of JSON why a body cannot be read. The decoder's own texts name the types of this program.
+func whyNot(err error) string {
+	var mistyped *json.UnmarshalTypeError
+	var badTime *time.ParseError
+	switch {
+	case errors.As(err, &mistyped) && mistyped.Field == "":
+		return "it is " + wordOfValue(mistyped.Value) + ", want an object"
+	case errors.As(err, &mistyped):
+		return mistyped.Field + " is " + wordOfValue(mistyped.Value) + ", want " + wordOf(mistyped.Type)
+	case errors.As(err, &badTime):
+		return fmt.Sprintf("%q is no time such as 2026-02-03T04:05:06Z", badTime.Value)
+	case strings.HasPrefix(err.Error(), "Time.UnmarshalJSON"): // which has no type for it
+		return "a time is no text such as 2026-02-03T04:05:06Z"
+	}
+	return strings.TrimPrefix(err.Error(), "json: ")
+}
+
+// wordOfValue is what the decoder calls a value, such as "number 1.5", in the words of wordOf.
+func wordOfValue(kind string) string {
+	switch kind, _, _ = strings.Cut(kind, " "); kind {
+	case "bool":
+		return "true or false"
+	case "array":
+		return "a list"
+	case "string":
+		return "a text"
+	case "object":
+		return "an object"
+	}
+	return "a " + kind
+}
+
+// wordOf is what a type of a request's member is in JSON.
+func wordOf(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	case reflect.Float64:
+		return "a number"
+	case reflect.Slice:
+		return "a list"
+	case reflect.String:
+		return "a text"
+	}
+	return "an object"
 }
 
 // badBody says that a body is not as wanted, and why.

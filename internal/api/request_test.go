@@ -43,6 +43,30 @@ func TestParametersThatAPathDoesNotHaveAreRefused(t *testing.T) {
 	f("POST", "/v1/streams/b/events?key=%zz", 400, "the query cannot be read")
 }
 
+// What is wrong with a body is said in words of JSON.
+func TestValuesOfTheWrongTypeAreNamedWithoutTypesOfTheProgram(t *testing.T) {
+	f := func(wanted any, body, want string) {
+		t.Helper()
+		_, err := readJSON(httptest.NewRequest("POST", "/", strings.NewReader(body)), bodyMax, wanted, "WANTED")
+		if want = "the body is not as wanted, WANTED: " + want; err == nil || err.Error() != want {
+			t.Errorf("%s: got %v, want %s", body, err, want)
+		}
+	}
+	f(&replayRequest{}, `{"rate":"x"}`, "rate is a text, want a number")
+	f(&replayRequest{}, `{"from":7}`, "from is a number, want a text")
+	f(&replayRequest{}, `[]`, "it is a list, want an object")
+	f(&replayRequest{}, `"x"`, "it is a text, want an object")
+	f(&redriveRequest{}, `{"keys":"a"}`, "keys is a text, want a list")
+	f(&redriveRequest{}, `{"keys":[7]}`, "keys is a number, want a text")
+	f(&redriveRequest{}, `{"force":"yes"}`, "force is a text, want true or false")
+	f(&redriveRequest{}, `{"since":"1h"}`, `"1h" is no time such as 2026-02-03T04:05:06Z`)
+	f(&redriveRequest{}, `{"since":3600}`, "a time is no text such as 2026-02-03T04:05:06Z")
+	f(&pauseRequest{}, `{"reason":{}}`, "reason is an object, want a text")
+	f(&wantedKey{}, `{"streams":{"a":1}}`, "streams is an object, want a list")
+	f(&wantedKey{}, `{"stream":["a"]}`, `unknown field "stream"`)
+	f(&wantedKey{}, `{`, "unexpected EOF")
+}
+
 func TestAKeyIsATextOfSomeLength(t *testing.T) {
 	f := func(key string, wantStatus int, want string) {
 		t.Helper()

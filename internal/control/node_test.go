@@ -9,11 +9,13 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -174,6 +176,9 @@ func (p *places) compile(_ stream.Key, text []byte) (stream.Spec, error) {
 	return spec, nil
 }
 
+// closedPlace is a place where nobody listens.
+const closedPlace = "closed"
+
 type place struct {
 	*places
 	name string
@@ -219,6 +224,9 @@ func (p openPlace) Deliver(ctx context.Context, b *batch.Batch) error {
 		<-ctx.Done()
 		p.mu.Lock()
 		return context.Cause(ctx)
+	}
+	if p.name == closedPlace {
+		return &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	}
 	if p.broken[p.name] {
 		return &verdict.SetUp{Code: "Test.Broken", Fix: "Repair it.", Err: errors.New("broken")}

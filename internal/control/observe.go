@@ -1,7 +1,6 @@
 package control
 
 import (
-	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -10,6 +9,7 @@ import (
 
 	"firehose/internal/batch"
 	"firehose/internal/deliver"
+	"firehose/internal/destination"
 	"firehose/internal/erroroutput"
 	"firehose/internal/metric"
 	"firehose/internal/stream"
@@ -231,10 +231,7 @@ func (c *Control) Problems() []Problem {
 			}
 			p := p
 			p.Delivery, p.Target, p.Since, p.Tries, p.Cause = d.id, d.target(), found.Since, found.Tries, found.Err.Error()
-			var broken *verdict.SetUp
-			if errors.As(found.Err, &broken) {
-				p.Code, p.Fix = broken.Code, broken.Fix
-			}
+			p.Code, p.Fix = destination.Remedy(found.Err)
 			problems = append(problems, p)
 		}
 		r.mu.Unlock()

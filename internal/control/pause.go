@@ -13,6 +13,9 @@ import (
 // ErrPausedByDocument says that a delivery cannot be resumed because the document declares it as paused.
 var ErrPausedByDocument = errors.New("the document declares the destination as paused")
 
+// ErrNotPaused says that there is nothing to resume: the delivery is not paused.
+var ErrNotPaused = errors.New("the destination is not paused")
+
 // pausedByDocument is who paused a delivery that is declared as paused.
 const pausedByDocument = "the document"
 
@@ -46,12 +49,15 @@ func (c *Control) Pause(key stream.Key, id, by, reason string) error {
 }
 
 // Resume ends a pause. What the document pauses goes on only where the stream is being deleted, since nobody can change its
-// document then. Errors: those of Pause, and ErrPausedByDocument.
+// document then. Errors: those of Pause, ErrPausedByDocument and ErrNotPaused.
 func (c *Control) Resume(key stream.Key, id, by string) error {
 	return c.repause(key, id, func(r *running, d *delivery) error {
 		declared := d.declared.Load().Paused
 		if declared && r.declared.Load().Status != stream.Deleting {
 			return ErrPausedByDocument
+		}
+		if !r.pausedNow(*d.declared.Load()) {
+			return ErrNotPaused
 		}
 		d.Resume()
 		err := r.saveLocked(func(s *stream.Stream) {

@@ -87,6 +87,34 @@ func TestTheDocumentPausesADelivery(t *testing.T) {
 	})
 }
 
+func TestAResumptionOfWhatIsNotPausedChangesAndLogsNothing(t *testing.T) {
+	newNode(t, func(n *node) {
+		n.close()
+		said := make(lines, 1000)
+		n.settings.Logger = slog.New(slog.NewTextHandler(said, nil))
+		n.open()
+		n.create(declare("a", "x"))
+		resumed := func(want error, wantLines int) {
+			t.Helper()
+			synctest.Wait()
+			for len(said) > 0 {
+				<-said
+			}
+			if err := n.Resume(keyOf("a"), "main", "ops"); !errors.Is(err, want) {
+				t.Errorf("resumed: %v, want %v", err, want)
+			}
+			if len(said) != wantLines {
+				t.Errorf("%d lines are logged, want %d", len(said), wantLines)
+			}
+		}
+		resumed(ErrNotPaused, 0)
+		n.check(n.Pause(keyOf("a"), "main", "ops", ""))
+		resumed(nil, 1)
+		resumed(ErrNotPaused, 0)
+		n.wantState("a", "main", StateActive)
+	})
+}
+
 func TestDeletionWaitsForWhatAPausedDeliveryHolds(t *testing.T) {
 	newNode(t, func(n *node) {
 		n.create(declare("a", "x"))
@@ -124,6 +152,18 @@ func TestAFailingDeliveryIsDegraded(t *testing.T) {
 		n.places.set("x", false)
 		n.flush("a")
 		n.wantState("a", "main", StateActive)
+	})
+}
+
+func TestAFailureThatMayPassIsAProblemWithItsRemedy(t *testing.T) {
+	newNode(t, func(n *node) {
+		n.create(declare("a", closedPlace))
+		n.put("a", "one")
+		n.pass(2 * time.Minute)
+		if p := n.Problems(); len(p) != 1 || p[0].Code != "ConnectionRefused" || !strings.HasPrefix(p[0].Fix, "Start the other side") {
+			t.Errorf("problems %+v", p)
+		}
+		n.check(n.Delete(n.Context(), keyOf("a"), true))
 	})
 }
 
