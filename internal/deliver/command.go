@@ -135,23 +135,19 @@ func (d *Delivery) enforce(version int, worth func(keep int, free record.Positio
 		plan.close()
 		return false, nil
 	}
-	err = d.change(func(s *State) bool {
+	err = d.changeWith(func(s *State) bool {
 		s.change(Version{From: free, Version: version, Limits: plan.Limits, Active: plan.Active})
 		return true
-	})
-	if err == nil {
-		d.adopt(version, plan)
-	} else {
+	}, func() { d.adoptLocked(version, plan) })
+	if err != nil {
 		plan.close()
 	}
 	d.rewind(from) // also after an error: what was recalled must be cut again
 	return true, err
 }
 
-// adopt keeps the plan of a version that came in force, and drops those of versions that are over.
-func (d *Delivery) adopt(version int, plan Plan) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+// adoptLocked keeps the plan of a version that comes in force, and drops those of versions that are over.
+func (d *Delivery) adoptLocked(version int, plan Plan) {
 	plan.opened = time.Now()
 	if old, known := d.plans[version]; known {
 		plan.close()

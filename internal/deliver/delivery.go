@@ -210,6 +210,7 @@ func New(ctx context.Context, s Settings) (*Delivery, error) {
 		d.Pause()
 	}
 	if err := d.loadState(); err != nil {
+		d.closePlans()
 		return nil, err
 	}
 	d.next = d.state.Floor
@@ -297,17 +298,17 @@ func (d *Delivery) Run(ctx, abort context.Context) error {
 	close(d.ended)
 
 	d.cutting.reader.Close()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, plan := range d.plans {
-		plan.close()
-	}
+	d.closePlans()
 	return err
 }
 
 // Close gives back what a delivery holds that was not run and never will be. Its Status stays as it is.
 func (d *Delivery) Close() {
 	d.cutting.reader.Close()
+	d.closePlans()
+}
+
+func (d *Delivery) closePlans() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, plan := range d.plans {

@@ -43,7 +43,7 @@ func (d *Delivery) enforceProcessed(version int, forFlights bool) (moved bool, e
 		defer awaitEnd(recalled)
 	}
 	d.mu.Unlock()
-	err = d.change(func(s *State) bool {
+	err = d.changeWith(func(s *State) bool {
 		ends := s.Versions
 		s.change(Version{From: from, Version: version, Limits: plan.Limits, Active: plan.Active})
 		for _, v := range ends {
@@ -52,10 +52,8 @@ func (d *Delivery) enforceProcessed(version int, forFlights bool) (moved bool, e
 			}
 		}
 		return true
-	})
-	if err == nil {
-		d.adopt(version, plan)
-	} else {
+	}, func() { d.adoptLocked(version, plan) })
+	if err != nil {
 		plan.close()
 	}
 	switch lines := d.cutting.lines; {

@@ -95,7 +95,10 @@ func (d *Delivery) saveFloor() error {
 
 // change makes a new state and saves it; only then is it in force. Edit is called with d.mu held and returns whether it
 // changed anything.
-func (d *Delivery) change(edit func(*State) bool) error {
+func (d *Delivery) change(edit func(*State) bool) error { return d.changeWith(edit, func() {}) }
+
+// changeWith is change, and calls comes with d.mu held in the moment in which the new state comes in force.
+func (d *Delivery) changeWith(edit func(*State) bool, comes func()) error {
 	d.saving.Lock()
 	defer d.saving.Unlock()
 	d.mu.Lock()
@@ -123,6 +126,7 @@ func (d *Delivery) change(edit func(*State) bool) error {
 	d.state = state
 	d.sent = d.sent[len(sent):]
 	d.unsaved -= unsaved
+	comes()
 	d.mu.Unlock()
 	signal(d.moved)
 	return nil

@@ -1,12 +1,15 @@
 package deliver_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
 	"firehose/internal/destination"
 	"firehose/internal/disk/disktest"
+	"firehose/internal/task"
 	"firehose/internal/verdict"
 )
 
@@ -63,5 +66,42 @@ func TestAnOrderedDeliveryKeepsOneBatchInFlight(t *testing.T) {
 		r.set(func(w *world) { w.denied = "" })
 		r.flush()
 		r.want("0/v1/1:0=a b", "0/v1/1:2=c d", "0/v1/1:4=e f", "0/v1/1:6=g h")
+	})
+}
+
+// Whoever looks while a version comes in force finds it with all that it needs.
+func TestAVersionComesInForceWithItsDestination(t *testing.T) {
+	newRig(t, byTwo, func(r *rig) {
+		r.p.end(t, time.Minute)
+		r.set(func(w *world) {
+			w.held = destination.Held(&verdict.SetUp{Code: "Secret.Missing", Fix: "Write it.", Err: errors.New("no secret")})
+		})
+		r.start()
+		done := make(chan struct{})
+		looking := task.NewGroup(r.Context())
+		for range 4 {
+			looking.Go("look", func(context.Context) error {
+				for {
+					select {
+					case <-done:
+						return nil
+					default:
+					}
+					if s := r.p.Status(); s.Problem == nil {
+						return fmt.Errorf("version %d is in force without its destination", s.Version)
+					}
+				}
+			})
+		}
+		for version := 2; version < 1000; version++ {
+			r.declare()
+			if err := r.p.Reconfigure(r.Context(), version); err != nil {
+				r.Error(err)
+			}
+		}
+		close(done)
+		if err := looking.Wait(); err != nil {
+			r.Error(err)
+		}
 	})
 }
