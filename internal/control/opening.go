@@ -18,7 +18,7 @@ type opening struct {
 	mu         sync.Mutex
 	held       map[int]*heldPlan
 	references map[int]string // digests of what the destinations that are open refer to
-	next       time.Time      // when what is held is tried again
+	next       time.Time      // when keepOpen looks again
 	unusable   string         // why what is referred to now cannot be used, if it is other than it was
 	tables     []openTables   // of the plans that are open
 	news       chan struct{}  // tells keepOpen that something was opened
@@ -53,6 +53,10 @@ func (o *opening) open(version int, declared stream.Delivery, open func() delive
 		} else if unread == nil {
 			o.references[version] = references
 		}
+		select {
+		case o.news <- struct{}{}:
+		default:
+		}
 	}
 	if plan.Events != nil && plan.Events.Tables() != nil {
 		tables, stop := openTables{version, plan.Events.Tables()}, plan.Stop
@@ -61,10 +65,6 @@ func (o *opening) open(version int, declared stream.Delivery, open func() delive
 			o.forget(tables)
 			stop()
 		}
-	}
-	select {
-	case o.news <- struct{}{}:
-	default:
 	}
 	return plan
 }
@@ -91,9 +91,14 @@ func (o *opening) pause(version int, retry deliver.Retry) time.Duration {
 	if h := o.held[version]; h != nil {
 		tries, why = h.tries, h.latest
 	}
-	pause := retry.Pause(tries, why)
-	o.next = time.Now().Add(pause)
-	return pause
+	return retry.Pause(tries, why)
+}
+
+// looksAt notes when keepOpen looks again.
+func (o *opening) looksAt(next time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.next = next
 }
 
 // nextTry returns when what is held is tried again; zero when nothing is.
@@ -135,6 +140,18 @@ func (o *opening) told(p *deliver.Problem) *deliver.Problem {
 		}
 	}
 	return p
+}
+
+// refers says whether any version that was opened refers to what may change. One that comes in force was opened before.
+func (o *opening) refers() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, digest := range o.references {
+		if digest != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // reference returns the digest of what the destination of a version referred to when it was opened.

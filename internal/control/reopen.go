@@ -22,12 +22,17 @@ const endMax = 10 * time.Second
 
 // keepOpen has a delivery begin again when what it refers to is mended or has changed. It ends with the delivery.
 func (r *running) keepOpen(ctx context.Context, d *delivery, again func(context.Context) error) {
+	next := r.nextLook(d)
 	for ctx.Err() == nil {
-		look := time.NewTimer(r.nextLook(d))
+		d.opening.looksAt(next)
+		look := time.NewTimer(time.Until(next))
 		select {
 		case <-look.C:
 		case <-d.opening.news:
 			look.Stop()
+			if sooner := r.nextLook(d); sooner.Before(next) { // what is opened often does not put the look off
+				next = sooner
+			}
 			continue
 		case <-d.ended:
 			look.Stop()
@@ -36,8 +41,9 @@ func (r *running) keepOpen(ctx context.Context, d *delivery, again func(context.
 			look.Stop()
 			return
 		}
-		plan, ok := r.openable(d)
+		plan, ok := r.openable(ctx, d)
 		if !ok {
+			next = r.nextLook(d)
 			continue
 		}
 		r.logger.Info("What a destination refers to is there, or has changed; it is opened again.", "delivery", d.id)
@@ -62,22 +68,22 @@ func (r *running) tryAgain(ctx context.Context, d *delivery, again func(context.
 // never is longer than any server runs.
 const never time.Duration = 1<<63 - 1
 
-// nextLook returns how long to wait for the next look at what a delivery refers to.
-func (r *running) nextLook(d *delivery) time.Duration {
+// nextLook returns when to look next at what a delivery refers to.
+func (r *running) nextLook(d *delivery) time.Time {
+	in := never
 	if waiting := d.opening.waiting(d.OldestVersion()); len(waiting) > 0 {
-		return d.opening.pause(waiting[0], r.c.Retry)
+		in = d.opening.pause(waiting[0], r.c.Retry)
+	} else if d.opening.refers() {
+		in = rereadEvery
 	}
-	if d.opening.reference(d.Status().Version) != "" {
-		return rereadEvery
-	}
-	return never
+	return time.Now().Add(in)
 }
 
 // openable opens what a delivery could not open, or opened when other things stood in the files that it refers to.
-func (r *running) openable(d *delivery) (deliver.Plan, bool) {
+func (r *running) openable(ctx context.Context, d *delivery) (deliver.Plan, bool) {
 	if waiting := d.opening.waiting(d.OldestVersion()); len(waiting) > 0 {
 		for _, version := range waiting {
-			if plan, ok := r.reopen(d, version); ok {
+			if plan, ok := r.reopen(ctx, d, version); ok {
 				return plan, true
 			}
 		}
@@ -89,11 +95,12 @@ func (r *running) openable(d *delivery) (deliver.Plan, bool) {
 	} else if now, err := destination.References(declared.Destination); err == nil && now == d.opening.reference(version) {
 		return deliver.Plan{}, false
 	}
-	return r.reopen(d, version)
+	return r.reopen(ctx, d, version)
 }
 
-// reopen opens a version once more. One that is held still, or that would be now, is told of if the reason is new.
-func (r *running) reopen(d *delivery, version int) (deliver.Plan, bool) {
+// reopen opens a version once more. One that is held still, or that would be now, is told of if the reason is new, and not that
+// ctx has ended.
+func (r *running) reopen(ctx context.Context, d *delivery, version int) (deliver.Plan, bool) {
 	declared, err := d.find(version)
 	if err != nil {
 		d.opening.tried(version, err)
@@ -105,6 +112,9 @@ func (r *running) reopen(d *delivery, version int) (deliver.Plan, bool) {
 		return plan, true
 	}
 	closePlan(plan)
+	if ctx.Err() != nil {
+		return plan, false
+	}
 	if changed, running := d.opening.tried(version, why); running && changed {
 		r.logger.Warn("What a destination refers to has changed and cannot be used; it goes on as it was opened.", "delivery", d.id, "error", why, "fix", why.Fix)
 	} else if changed {

@@ -246,6 +246,53 @@ func TestWhatChangesOutsideIsTakenOver(t *testing.T) {
 	})
 }
 
+// A version may begin to refer to something.
+func TestWhatALaterVersionRefersToIsTakenOverWhenItChanges(t *testing.T) {
+	newNode(t, func(n *node) {
+		o := &outside{value: "a"}
+		n.change(func(d *stream.Delivery) {
+			if to := d.Destination.(place); to.name == "x" {
+				d.Destination = referringPlace{to, o}
+			}
+		})
+		n.create(declare("s", "plain"))
+		n.pass(time.Minute)
+		n.check(n.update("s", document{"main": "x"}))
+		n.put("s", "one")
+		n.flush("s")
+		o.set("b")
+		n.pass(11 * time.Second)
+		n.put("s", "two")
+		n.flush("s")
+		n.wantBodies("a", "one")
+		n.wantBodies("b", "two")
+	})
+}
+
+// Many look at what is there; the tries go on all the same.
+func TestAskingOftenWhereARecordWentPutsOffNoTry(t *testing.T) {
+	newNode(t, func(n *node) {
+		o := &outside{value: "a"}
+		n.referTo(o)
+		s := declare("s", "x")
+		s.Documents[1] = document{"refers": "x"}.raw()
+		n.create(s)
+		ids := n.put("s", "one")
+		n.flush("s")
+		o.set("b")
+		for range 60 {
+			n.pass(time.Second)
+			if _, err := n.Locate(ids[0]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		n.put("s", "two")
+		n.flush("s")
+		n.wantBodies("a", "one")
+		n.wantBodies("b", "two")
+	})
+}
+
 func TestADeletionGoesOnWhenWhatItWaitsForIsMended(t *testing.T) {
 	newNode(t, func(n *node) {
 		o := &outside{}

@@ -233,8 +233,8 @@ func (r *running) startReplay(ctx context.Context, replay stream.Replay) (err er
 	}
 	r.mu.Lock()
 	r.replays[replay.ID] = d
+	running := r.launch(d, r.replayAgain) // before anybody can find it to stop it
 	r.mu.Unlock()
-	running := r.launch(d, r.replayAgain)
 	r.c.runs.Go("end a replay", func(context.Context) error {
 		if err := d.Complete(running); err != nil {
 			return nil // it goes on after the next start, or was cancelled

@@ -250,9 +250,9 @@ func (r *running) makeDelivery(ctx context.Context, spec stream.Delivery, versio
 // run has a delivery of the stream run, in place of one that has ended.
 func (r *running) run(d *delivery) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.deliveries[d.id] = d
-	r.mu.Unlock()
-	r.launch(d, r.beginAgain)
+	r.launch(d, r.beginAgain) // before anybody can find it to stop it
 }
 
 // settings are what all deliveries of the stream have in common.
