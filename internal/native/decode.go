@@ -156,7 +156,10 @@ func (d *decoder) scalar(t *tree, v reflect.Value, path string, f field) {
 		ok = slices.Contains(f.allowed, t.text)
 	}
 	if ok && f.form != "" {
-		ok = textForms[f.form].matches(t.text)
+		if problem := textForms[f.form].problem(t.text); problem != "" {
+			d.add(path, shown, "%s", problem)
+			return
+		}
 	}
 	if ok && f.typ == secretType {
 		ok = textForms["secret"].matches(t.text)

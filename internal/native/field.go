@@ -68,22 +68,34 @@ var (
 type textForm struct {
 	pattern string
 	want    string
+	judge   func(string) string // says what is wrong that the pattern does not find; nil for nothing
 }
 
 var textForms = map[string]textForm{
-	"start":     {`^(now|oldest|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2}))$`, "now, oldest, or a time such as 2026-02-03T04:05:06Z"},
-	"stream":    {`^[a-zA-Z0-9_.-]{1,64}$`, "1 to 64 letters, digits, dots, underscores and hyphens"},
-	"id":        {`^[a-z0-9][a-z0-9_-]{0,62}$`, "1 to 63 small letters, digits, underscores and hyphens"},
-	"path":      {`^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)*$`, "a path of names with dots between them, such as metadata.price"},
-	"bucket":    {`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`, "3 to 63 small letters, digits, dots and hyphens"},
-	"function":  {`^(arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[a-zA-Z0-9_-]+(:[a-zA-Z0-9$_-]+)?|[a-zA-Z0-9_-]{1,64})$`, "the ARN of a function, or its name"},
-	"extension": {`^\.[0-9a-z!_.*'()-]{1,127}$`, "a dot and small letters, digits or !-_.*'()"},
-	"kms_key":   {`^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/[A-Za-z0-9/_-]+$`, "the ARN of a key or alias"},
-	"url":       {`^https?://[^@/?#\s]+([/?#]\S*)?$`, "a URL such as https://host/path, without user and password"},
-	"secret":    {`^(\$\{[A-Za-z_][A-Za-z0-9_]*\}|file:.+)$`, "a reference: ${NAME} for a variable of the server's environment, or file:PATH"},
+	"start":     {`^(now|oldest|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2}))$`, "now, oldest, or a time such as 2026-02-03T04:05:06Z", nil},
+	"stream":    {`^[a-zA-Z0-9_.-]{1,64}$`, "1 to 64 letters, digits, dots, underscores and hyphens", nil},
+	"id":        {`^[a-z0-9][a-z0-9_-]{0,62}$`, "1 to 63 small letters, digits, underscores and hyphens", nil},
+	"path":      {`^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)*$`, "a path of names with dots between them, such as metadata.price", nil},
+	"bucket":    {`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`, "3 to 63 small letters, digits, dots and hyphens", nil},
+	"function":  {`^(arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:function:[a-zA-Z0-9_-]+(:[a-zA-Z0-9$_-]+)?|[a-zA-Z0-9_-]{1,64})$`, "the ARN of a function, or its name", nil},
+	"extension": {`^\.[0-9a-z!_.*'()-]{1,127}$`, "a dot and small letters, digits or !-_.*'()", nil},
+	"kms_key":   {`^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/[A-Za-z0-9/_-]+$`, "the ARN of a key or alias", nil},
+	"url":       {`^https?://[^@/?#\s]+([/?#]\S*)?$`, "a URL such as https://host/path, without user and password", judgeURL},
+	"secret":    {`^(\$\{[A-Za-z_][A-Za-z0-9_]*\}|file:.+)$`, "a reference: ${NAME} for a variable of the server's environment, or file:PATH", nil},
 }
 
-func (f textForm) matches(value string) bool { return regexp.MustCompile(f.pattern).MatchString(value) }
+func (f textForm) matches(value string) bool { return f.problem(value) == "" }
+
+// problem says what is wrong with a text, or nothing. It does not show the text.
+func (f textForm) problem(value string) string {
+	switch {
+	case !regexp.MustCompile(f.pattern).MatchString(value):
+		return "is wrong; want " + f.want
+	case f.judge != nil:
+		return f.judge(value)
+	}
+	return ""
+}
 
 // want says in words what may be written for a field.
 func (f field) want() string {

@@ -152,6 +152,16 @@ func TestProblemsNamePathValueAndWhatIsAllowed(t *testing.T) {
 		"destinations[0].webhook.headers[Authorization]: holds a credential; want a reference such as ${WEBHOOK_TOKEN} to a variable of the server's environment",
 		`destinations[0].webhook.headers[Host]: "Host": is set by the sender; leave it out`,
 		`destinations[0].webhook.headers[a b]: "a b": is no name of a header`)
+	const unclosed = "has ${ that begins no reference; want one such as ${WEBHOOK_TOKEN}. A $ without { stands for itself, and a value that has ${ in it can be that of a variable"
+	test(hook("headers: {A: '${}', B: 'x ${A', C: '$5 ${OK} $', D: '${OK}${', E: '${A-B}'}"), "destinations[0].webhook.headers[A]: "+unclosed,
+		"destinations[0].webhook.headers[B]: "+unclosed, "destinations[0].webhook.headers[D]: "+unclosed, "destinations[0].webhook.headers[E]: "+unclosed)
+	test(hook("headers: {X-Team: a, x-team: b}"),
+		`destinations[0].webhook.headers[x-team]: "x-team": is the same header as X-Team, since capital letters make no difference; leave out one of them`)
+	for _, name := range []string{"x-api-key", "Api-Key", "X-Auth-Token", "X-Auth", "X-Signature", "X-Hub-Signature", "X-Hub-Signature-256", "X-Amz-Security-Token", "X-Credential", "Ocp-Apim-Subscription-Key", "X-HMAC-SHA256", "Cookie", "Proxy-Authorization"} {
+		test(hook("headers: {"+name+": hush-hush}"), "destinations[0].webhook.headers["+name+"]: holds a credential; want a reference such as ${WEBHOOK_TOKEN} to a variable of the server's environment")
+		test(hook("headers: {" + name + ": 'v1=${S}'}"))
+	}
+	test(hook("headers: {X-Author: ada, X-Team: west, X-Signature-Method: hmac, X-Key-Id: k1, X-Tokens: none}"))
 	test(hook("secrets: [hush-hush]"), "destinations[0].webhook.secrets[0]: is wrong; want a reference: ${NAME} for a variable of the server's environment, or file:PATH")
 	test(hook("secrets: ['${A}', '${B}', '${C}']"), "destinations[0].webhook.secrets: has 3 entries; want at most two, the new one and the old one")
 	test(to("type: webhook, format: {type: raw, compression: zip}, webhook: {url: http://h}"),
@@ -169,6 +179,47 @@ func TestProblemsNamePathValueAndWhatIsAllowed(t *testing.T) {
 		"destinations[0].enrich.lookups[0].headers[Authorization]: holds a credential; want a reference such as ${WEBHOOK_TOKEN} to a variable of the server's environment",
 		"destinations[0].enrich: is wrong: lookups[0]: one of file and url is needed")
 	test(to("type: webhook, errors: {}, webhook: {url: http://h}"), "destinations[0].errors.bucket: is missing; only an S3 destination has a bucket to take its place")
+}
+
+func TestURLsThatCannotBeReachedAreRefused(t *testing.T) {
+	f := func(url, want string) {
+		t.Helper()
+		for path, to := range map[string]string{
+			"webhook":           "type: webhook, webhook: {url: '" + url + "'}",
+			"http_endpoint":     "type: http_endpoint, http_endpoint: {url: '" + url + "'}",
+			"enrich.lookups[0]": "type: s3, s3: {bucket: abc}, enrich: {lookups: [{name: a, key: b, url: '" + url + "'}]}",
+		} {
+			_, err := Parse([]byte("{name: a, destinations: [{"+to+"}]}"), YAML)
+			got := ""
+			if err != nil {
+				got = err.Error()
+			}
+			if want := "destinations[0]." + path + ".url: " + want; want != got && !(strings.HasSuffix(want, ".url: ") && got == "") {
+				t.Errorf("%s: got %q, want %q", url, got, want)
+			}
+		}
+	}
+	const (
+		invalid = "is no valid URL; want one such as https://host/path, or https://[2001:db8::1]/path for an address of IPv6"
+		noHost  = "has no valid host; want a name such as hooks.example.com, or an address"
+	)
+	f("http://[::1/", invalid)
+	f("https://h/%zz", invalid)
+	f("https://h:x/", invalid)
+	f("http://h:99999/", "has the port 99999; want one from 1 to 65535")
+	f("http://h:0", "has the port 0; want one from 1 to 65535")
+	f("http://h..example", noHost)
+	f("https://.example/", noHost)
+	f("https://:443/", noHost)
+	f("https://a,b/", noHost)
+	f("https://"+strings.Repeat("a", 64)+".example/", noHost)
+	f("https://${HOST}/", "has a reference, which is not resolved in a URL; want the URL itself, and credentials in headers")
+	f("https://h/x?token=${TOKEN}", "has a reference, which is not resolved in a URL; want the URL itself, and credentials in headers")
+	f("https://u:p@h/", "is wrong; want a URL such as https://host/path, without user and password")
+	f("ftp://h/", "is wrong; want a URL such as https://host/path, without user and password")
+	for _, good := range []string{"http://h", "https://h.example.:65535/a?b=$c#d", "http://[::1]:80/", "http://127.0.0.1:8080/x", "http://my_service:8080", "https://bücher.example/"} {
+		f(good, "")
+	}
 }
 
 func TestProblemsOfAFilterHaveThePathOfTheDocument(t *testing.T) {

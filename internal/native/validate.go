@@ -94,7 +94,7 @@ func (s *S3) validate(path string, problems *Problems) {
 var (
 	headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 	reference  = regexp.MustCompile(`\$\{[A-Za-z_][A-Za-z0-9_]*\}`)
-	credential = regexp.MustCompile(`(?i)^(authorization|proxy-authorization|cookie)$|(key|token|secret|password)$`)
+	credential = regexp.MustCompile(`(?i)(^cookie|auth(orization)?|key|token|secret|password|passwd|passphrase|credentials?|jwt|(signature|hmac)(-v?[0-9]+|-sha-?[0-9]+)?)$`)
 )
 
 // reserved headers are the sender's.
@@ -109,18 +109,24 @@ func (w *Webhook) validate(path string, problems *Problems) {
 
 // checkHeaders finds what is wrong with headers, a literal credential included.
 func checkHeaders(path string, headers map[string]Header, problems *Problems) {
+	known := map[string]string{} // as they are given, by what they are to HTTP
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
-		value, at := headers[name], path+"["+name+"]"
-		switch {
+		value, at, small := string(headers[name]), path+"["+name+"]", strings.ToLower(name)
+		switch other := known[small]; {
 		case !headerName.MatchString(name):
 			problems.add(at, name, "is no name of a header")
-		case slices.Contains(reserved, strings.ToLower(name)):
+		case other != "":
+			problems.add(at, name, "is the same header as %s, since capital letters make no difference; leave out one of them", other)
+		case slices.Contains(reserved, small):
 			problems.add(at, name, "is set by the sender; leave it out")
-		case strings.ContainsAny(string(value), "\r\n\x00"):
+		case strings.ContainsAny(value, "\r\n\x00"):
 			problems.add(at, "", "has a line end; want one line")
-		case credential.MatchString(name) && !reference.MatchString(string(value)):
+		case strings.Contains(reference.ReplaceAllString(value, ""), "${"):
+			problems.add(at, "", "has ${ that begins no reference; want one such as ${WEBHOOK_TOKEN}. A $ without { stands for itself, and a value that has ${ in it can be that of a variable")
+		case credential.MatchString(name) && !reference.MatchString(value):
 			problems.add(at, "", "holds a credential; want a reference such as ${WEBHOOK_TOKEN} to a variable of the server's environment")
 		}
+		known[small] = name
 	}
 }
 
