@@ -187,7 +187,8 @@ func (e *Enricher) Run(ctx context.Context) {
 		}
 		last := next.source.lastLook()
 		if time.Now().Before(next.dueAfter(last)) {
-			continue // somebody else has looked meanwhile
+			next.note(last.err) // somebody else has looked meanwhile
+			continue
 		}
 		err := next.source.lookAgain(ctx, last.number)
 		if ctx.Err() != nil {

@@ -1,6 +1,7 @@
 package enrich
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 const (
 	tableSizeMax = 64 << 20 // bytes; in memory a table takes some times that
 	fetchMax     = 30 * time.Second
+	beginMax     = 1 << 20 // bytes of a table that are read though another is being read: servers that stall hold up nobody
 )
 
 var (
@@ -118,6 +120,10 @@ func (s *source) read(ctx context.Context) error {
 		return err
 	}
 	defer body.Close()
+	begin, err := io.ReadAll(io.LimitReader(body, beginMax))
+	if err != nil {
+		return fmt.Errorf("read the table: %w", withoutURL(ctx, err))
+	}
 	patience.Stop()
 	if !hold(ctx, s.tables.reading) {
 		return context.Cause(ctx)
@@ -128,7 +134,7 @@ func (s *source) read(ctx context.Context) error {
 	if s.refused.err != nil && version != "" && version == s.refused.version && room <= s.refused.room {
 		return s.refused.err
 	}
-	return s.readBody(ctx, body, version, room)
+	return s.readBody(ctx, io.MultiReader(bytes.NewReader(begin), body), version, room)
 }
 
 // readBody reads a table that is to come to at most so many bytes. The caller holds reading.

@@ -14,11 +14,11 @@ import (
 // where it comes from and how it is read. All of them share one bound of memory. A table beyond it is not taken, and an
 // earlier one of the same source stays in use.
 //
-// The bound is of what is held. On top comes one table that is being read, its text and its rows: the next waits until
-// that is done.
+// The bound is of what is held. On top comes one table that is being read, its text and its rows, and of those that wait
+// for that the beginning.
 type Tables struct {
 	bytesMax int64
-	reading  task.Turn // held by whoever reads a table's text
+	reading  task.Turn // held by whoever reads a table's text beyond its beginning
 
 	mu      sync.Mutex
 	held    int64

@@ -3,8 +3,10 @@ package enrich
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -152,6 +154,63 @@ func TestATableThatDoesNotComeIsGivenUp(t *testing.T) {
 		cancel()
 		if err := e.Load(ctx); err == nil || e.Lookups()[0].Failures != 1 {
 			t.Errorf("%v, and a look that was given up counts: %+v", err, e.Lookups())
+		}
+	})
+}
+
+// stalling answers with a body that never comes.
+type stalling struct{}
+
+func (stalling) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, end := io.Pipe()
+	context.AfterFunc(r.Context(), func() { end.CloseWithError(context.Cause(r.Context())) })
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: body, Request: r}, nil
+}
+
+// A server that begins an answer and does not end it holds up its own table only.
+func TestATableThatStallsHoldsUpNoOther(t *testing.T) {
+	file := Lookup{File: filepath.Join(t.TempDir(), "a.csv")}
+	write(t, file.File, rowsOf(3))
+	synctest.Test(t, func(t *testing.T) {
+		tables := NewTables(1 << 20)
+		stalls := in(t, tables, Lookup{URL: "https://tables.example/"}, Options{Client: &http.Client{Transport: stalling{}}})
+		loaded := make(chan error, 1)
+		go func() { loaded <- stalls.Load(t.Context()) }() // waited for below
+		synctest.Wait()
+		began := time.Now()
+		if err := in(t, tables, file, Options{}).Load(t.Context()); err != nil || time.Since(began) > 0 {
+			t.Errorf("after %v: %v", time.Since(began), err)
+		}
+		if err := <-loaded; err == nil || time.Since(began) != fetchMax {
+			t.Errorf("after %v: %v", time.Since(began), err)
+		}
+	})
+}
+
+// Whoever looks into a table is told that it is out of date, also if somebody else finds out, and that it is no more.
+func TestAllWhoLookIntoATableAreTold(t *testing.T) {
+	file := Lookup{File: filepath.Join(t.TempDir(), "a.csv")}
+	write(t, file.File, rowsOf(3))
+	synctest.Test(t, func(t *testing.T) {
+		tables := NewTables(1 << 20)
+		var often, seldom told
+		for refresh, heard := range map[time.Duration]*told{time.Second: &often, time.Minute: &seldom} {
+			file.Refresh = Duration(refresh)
+			e := in(t, tables, file, Options{Tell: heard.tell})
+			if err := e.Load(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			defer run(t, e)()
+		}
+		if err := os.Remove(file.File); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(3 * time.Minute)
+		write(t, file.File, rowsOf(4))
+		time.Sleep(3 * time.Minute)
+		synctest.Wait()
+		if len(often) != 2 || len(seldom) != 2 {
+			t.Errorf("told %q and %q", often, seldom)
 		}
 	})
 }
