@@ -184,7 +184,7 @@ func TestARefusalForWhichThereIsNoErrorOutputIsToldWithIt(t *testing.T) {
 		check(t, json.Unmarshal([]byte(got.body), &answer))
 		to := answer.Destinations[0]
 		return to.State == "degraded" && to.Problem.Code == "ErrorOutput.Missing" && strings.Contains(to.Problem.Fix, "errors.bucket") &&
-			strings.Contains(to.Problem.Cause, "for Webhook.") && strings.Contains(to.Problem.Cause, "422"), got.body
+			strings.Contains(to.Problem.Cause, "Webhook.Refused") && strings.Contains(to.Problem.Cause, "422"), got.body
 	})
 	said, _ := commandWith(t, nil, "destinations", "refused", "--url", n.at())
 	if !strings.Contains(said, "422") || !strings.Contains(said, "errors.bucket") {

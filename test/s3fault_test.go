@@ -231,7 +231,7 @@ func TestUpdateOfAWrongBucketMovesWhatIsHeld(t *testing.T) {
 		}
 		return fakes3.Fault{}
 	})
-	n := startNode(t, s3Args(s.URL)...)
+	n := startNode(t, s3Args(s.URL, "--delivery-attempt-timeout", "30s")...) // a try without an answer may have been taken, and moves nowhere
 	n.create("a", intoBucket("missing"), prefixed("a/"))
 	n.create("b", intoBucket("denied"), prefixed("b/"))
 	l := startLoad(n, 4, "a", "b")
