@@ -116,6 +116,32 @@ func TestALaterVersionGivesErrorOutputsThePlaceThatWasMissing(t *testing.T) {
 	}
 }
 
+// What could not be processed was refused nowhere, but it stays with its version while others of that are in place.
+func TestALaterVersionGivesWhatCannotBeProcessedAPlace(t *testing.T) {
+	bare := processing{parts: 2, bare: func(b *bucket) destination.Sender { return b }}
+	newProcessingRig(t, byTwo, bare, func(r *rig) {
+		r.put("000013 000001 000003 000026")
+		time.Sleep(time.Minute)
+		if problem := verdict.AsSetUp(r.p.Status().Problem.Err); problem == nil || problem.Code != "ErrorOutput.Missing" || len(count(r.objects)) != 2 {
+			t.Fatalf("the problem is %v, objects %q", r.p.Status().Problem.Err, r.objects)
+		}
+		r.declare()
+		r.set(func(w *world) { w.plans[1].process, w.plans[1].limits = processing{parts: 2}, byFour })
+		if err := r.p.Reconfigure(context.Background(), 2); err != nil {
+			t.Fatal(err)
+		}
+		r.flush()
+		for line, n := range count(r.objects) {
+			if n != 1 {
+				t.Errorf("%q was sent %d times: %q", line, n, r.objects)
+			}
+		}
+		if n := len(count(r.objects)); n != 4 {
+			t.Errorf("%d records are there, want 4: %q", n, r.objects)
+		}
+	})
+}
+
 // choosy refuses everything until it is repaired.
 type choosy struct {
 	*bucket

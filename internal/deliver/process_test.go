@@ -48,6 +48,9 @@ func randomProcessing(r *rand.Rand, packed bool) processing {
 	if r.IntN(4) == 0 {
 		p.giveUp(r)
 	}
+	if p.refuses && r.IntN(2) == 0 {
+		p.bare = func(b *bucket) destination.Sender { return b }
+	}
 	return p
 }
 

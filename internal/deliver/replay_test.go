@@ -96,6 +96,7 @@ func newHistory(t *testing.T, seed uint64, dir string) *history {
 	}
 	h.packed = r.IntN(4) == 0
 	h.damaging = r.IntN(4) == 0
+	h.holding = r.IntN(4) == 0
 	h.impatient = h.processing && r.IntN(3) == 0
 	h.spools = filepath.Join(dir, fmt.Sprint(seed))
 	if err := os.Mkdir(h.spools, 0o700); err != nil {

@@ -106,7 +106,7 @@ func (d *Delivery) deliverPart(ctx context.Context, f *flight, p part, to destin
 			made.sent = sent
 		}
 		if err == nil {
-			err = d.tryParcel(ctx, f, &made, to)
+			err = d.tryParcel(ctx, f, &made)
 			if first.IsZero() {
 				first = time.Now()
 			}
@@ -187,8 +187,8 @@ func divisible(p part, err error) bool {
 }
 
 // forErrors returns what takes the error outputs of a batch: the destination as it was declared when the batch was cut, or,
-// where that has nowhere for them, as it is declared now. So a batch that was partly taken, and keeps its version, can be
-// helped by a document that gives them a place; and nothing of it can lie where there was none.
+// where that has nowhere for them, as it is declared now. So a batch that was partly taken, or whose neighbours were, and that
+// keeps its version, can be helped by a document that gives them a place; and nothing of it can lie where there was none.
 func (d *Delivery) forErrors(to destination.Destination) destination.Destination {
 	if destination.TakesErrors(to) {
 		return to
@@ -202,9 +202,10 @@ func (d *Delivery) forErrors(to destination.Destination) destination.Destination
 type parcel struct {
 	ready    bool
 	head     batch.Head
+	to       destination.Destination // that takes the body
 	body     *batch.Spool            // nil if there is nothing in it, or when it is delivered
 	rejected *batch.Spool            // the error output of records that were refused; nil without any, or when it is delivered
-	errs     destination.Destination // that takes it
+	errs     destination.Destination // that takes that
 	failure  string                  // its type
 	size     int64                   // of the body
 	sent     bool                    // the body is delivered
@@ -218,7 +219,7 @@ func (p *parcel) close() {
 
 // tryParcel makes one try with what is not delivered yet. The error output comes last, so that it never stands for a batch
 // that may still be recalled.
-func (d *Delivery) tryParcel(ctx context.Context, f *flight, p *parcel, to destination.Destination) error {
+func (d *Delivery) tryParcel(ctx context.Context, f *flight, p *parcel) error {
 	hand := func(spool **batch.Spool, failure string, to destination.Destination) error {
 		if *spool == nil {
 			return nil
@@ -240,7 +241,7 @@ func (d *Delivery) tryParcel(ctx context.Context, f *flight, p *parcel, to desti
 		closeSpool(p.body)
 		p.body = nil
 	}
-	if err := hand(&p.body, "", to); err != nil {
+	if err := hand(&p.body, "", p.to); err != nil {
 		return err
 	}
 	return hand(&p.rejected, p.failure, p.errs)
@@ -348,7 +349,11 @@ func (d *Delivery) encode(ctx context.Context, f *flight, p part, to destination
 	case <-ctx.Done():
 		return parcel{}, context.Cause(ctx)
 	}
-	e := encoding{d: d, f: f, part: p, to: to, errs: d.forErrors(to), head: f.Head, body: d.Spools.New()}
+	errs := d.forErrors(to)
+	if f.Failure != "" { // it is an error output itself
+		to = errs
+	}
+	e := encoding{d: d, f: f, part: p, to: to, errs: errs, head: f.Head, body: d.Spools.New()}
 	if err := e.run(ctx); err != nil {
 		e.close()
 		return parcel{}, fmt.Errorf("encode batch %v: %w", f.First, err)
@@ -362,7 +367,7 @@ func (d *Delivery) encode(ctx context.Context, f *flight, p part, to destination
 		closeSpool(e.body)
 		e.body = nil
 	}
-	return parcel{ready: true, head: e.head, body: e.body, rejected: e.rejected, errs: e.errs, failure: e.failure, size: sizeOf(e.body)}, nil
+	return parcel{ready: true, head: e.head, to: e.to, body: e.body, rejected: e.rejected, errs: e.errs, failure: e.failure, size: sizeOf(e.body)}, nil
 }
 
 func closeSpool(s *batch.Spool) {

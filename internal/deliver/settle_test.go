@@ -15,6 +15,10 @@ func (h *history) settle() {
 	h.calm, h.dead, h.fuse, h.failing = true, false, 0, 0
 	h.mu.Unlock()
 	h.repair()
+	for h.plans[len(h.plans)-1].process.bare != nil {
+		h.declare() // what is refused needs a place
+	}
+	h.repair()
 	h.spoolsGo(false)
 	h.damage()
 	h.options.paused = false
@@ -88,6 +92,9 @@ func (h *history) checkReplay(n int) {
 	again := &world{disk: h.disk, clock: h.clock, calm: true, plans: h.plans, buckets: h.buckets, objects: map[string][]byte{},
 		saves: h.saves[n : n+1 : n+1], sent: map[record.Position]deliver.Sent{}}
 	again.version = again.saves[0].Versions[len(again.saves[0].Versions)-1].Version
+	if h.plans[again.version-1].process.bare != nil {
+		return // what is refused has no place
+	}
 	p, err := again.start(h.T, options)
 	if err != nil {
 		h.Fatalf("start: %v", err)

@@ -50,6 +50,7 @@ type world struct {
 	buckets []bucketState
 	errors  bucketState             // of all error outputs
 	held    destination.Destination // in place of buckets; nil for them
+	holding bool                    // now and then a destination cannot be opened
 	denied  string                  // part of names that are refused; "" for none
 	dies    string                  // name of the object that is the last one; "" for none
 	objects map[string][]byte
@@ -183,6 +184,11 @@ func (w *world) open(version int) (deliver.Plan, error) {
 	p := w.plans[version-1]
 	if w.held != nil {
 		return deliver.Plan{Limits: p.limits, Destination: w.held}, nil
+	}
+	if w.holding && !w.calm && w.chance.IntN(3) == 0 {
+		w.note("version %d is held", version)
+		broken := &verdict.SetUp{Code: "Secret.Missing", Err: errors.New("no secret")}
+		return deliver.Plan{Limits: p.limits, Active: p.process.active, RetryFor: p.process.tries, Destination: destination.Held(broken)}, nil
 	}
 	return p.process.apply(w, deliver.Plan{Limits: p.limits, Ordered: p.ordered, Destination: &bucket{world: w, number: p.bucket, processing: p.process}}), nil
 }
