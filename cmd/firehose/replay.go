@@ -204,14 +204,14 @@ func (p *replayCommand) follow(ctx context.Context, r api.Replay) error {
 	said := ""
 	for r.Status == "running" {
 		now := fmt.Sprintf("%s: %.0f %% of %s", r.ID, 100*r.Done, counted(int(r.Events), "event"))
-		if r.Problem != nil && r.Problem.Passing && r.Problem.Fix != "" {
+		if r.Problem != nil && r.Problem.Code == "" && r.Problem.Fix != "" {
 			now += ", failing and tried again: " + r.Problem.Fix
 		}
 		if now != said {
 			fmt.Fprintln(os.Stderr, now)
 			said = now
 		}
-		if r.Problem != nil && r.Problem.Fix != "" && !r.Problem.Passing {
+		if r.Problem != nil && r.Problem.Code != "" {
 			return fmt.Errorf("%s waits, and goes on when this is repaired: %s: %s (cancel it with --cancel %s)", r.ID, r.Problem.Cause, r.Problem.Fix, r.ID)
 		}
 		select {

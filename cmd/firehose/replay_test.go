@@ -33,6 +33,6 @@ func TestAReplayIsFollowedOverWhatMayPass(t *testing.T) {
 	}
 	const done = "replay-1 done: a range of 5 events, for hook\n"
 	f(`null`, done, "")
-	f(`{"cause": "refused", "fix": "Start the other side.", "passing": true}`, done, "")
-	f(`{"cause": "404", "fix": "Correct the URL."}`, "", "goes on when this is repaired: 404: Correct the URL.")
+	f(`{"cause": "refused", "fix": "Start the other side."}`, done, "")
+	f(`{"code": "Webhook.NotFound", "cause": "404", "fix": "Correct the URL."}`, "", "goes on when this is repaired: 404: Correct the URL.")
 }

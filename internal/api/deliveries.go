@@ -12,7 +12,6 @@ import (
 	"firehose/internal/deliver"
 	"firehose/internal/destination"
 	"firehose/internal/stream"
-	"firehose/internal/verdict"
 )
 
 // Deliveries is what the door needs of whoever runs the deliveries of streams.
@@ -54,20 +53,19 @@ type Destination struct {
 
 // Problem is why a destination takes nothing.
 type Problem struct {
-	Since   time.Time `json:"since"`
-	Tries   int       `json:"tries"`
-	Code    string    `json:"code,omitempty"`
-	Cause   string    `json:"cause"`
-	Fix     string    `json:"fix,omitempty"`
-	Passing bool      `json:"passing,omitempty"` // it may pass by itself; otherwise nothing moves before somebody repairs it
-	Next    time.Time `json:"next_try,omitzero"` // of a destination that cannot be opened
+	Since time.Time `json:"since"`
+	Tries int       `json:"tries"`
+	Code  string    `json:"code,omitempty"` // empty if it may pass by itself
+	Cause string    `json:"cause"`
+	Fix   string    `json:"fix,omitempty"`
+	Next  time.Time `json:"next_try,omitzero"` // of a destination that cannot be opened
 }
 
 func shownProblem(p *deliver.Problem) *Problem {
 	if p == nil {
 		return nil
 	}
-	shown := &Problem{Since: p.Since, Tries: p.Tries, Cause: p.Err.Error(), Passing: verdict.AsSetUp(p.Err) == nil}
+	shown := &Problem{Since: p.Since, Tries: p.Tries, Cause: p.Err.Error()}
 	shown.Code, shown.Fix = destination.Remedy(p.Err)
 	return shown
 }

@@ -21,11 +21,13 @@ func Explain(err error) Trouble {
 	return t
 }
 
-// Remedy says of an error for which a delivery waits how it is mended. Both texts are empty where nobody can say: a delivery tries
-// again by itself.
+// Remedy says of an error for which a delivery waits how it is mended. The code is empty where it may pass by itself, since the
+// delivery tries again, and so is the fix where nobody can say more.
 func Remedy(err error) (code, fix string) {
-	t := explain(err)
-	return t.Code, t.Fix
+	if broken := verdict.AsSetUp(err); broken != nil {
+		code = broken.Code
+	}
+	return code, explain(err).Fix
 }
 
 // Troubled is an error that means to try again, of a destination that knows more of it for people.
