@@ -137,7 +137,7 @@ func (c *Control) retryReplays(ctx context.Context) {
 		r.mu.Lock()
 		waiting := len(r.waiting) > 0
 		r.mu.Unlock()
-		if waiting {
+		if waiting && r.started.Load() {
 			r.change.Lock()
 			r.startReplays(ctx)
 			r.change.Unlock()
