@@ -70,7 +70,7 @@ func TestRemediesAreKnownForFailuresThatMayPass(t *testing.T) {
 	f(asked("http", read), "", "closes connections")
 	f(asked("http", func(c net.Conn) { read(c); _ = c.(*net.TCPConn).SetLinger(0) }), "", "closes connections")
 	f(asked("http", func(c net.Conn) { read(c); read(c) }), "", "hangs or is overloaded") // the second ends with the client
-	alert := []byte{21, 3, 1, 0, 2, 2, 22, '\r', '\n'}                                           // of TLS, for who does not speak it
+	alert := []byte{21, 3, 1, 0, 2, 2, 22, '\r', '\n'}                                    // of TLS, for who does not speak it
 	f(asked("http", func(c net.Conn) { read(c); _, _ = c.Write(alert) }), "", "https://")
 	f(asked("https", func(c net.Conn) { read(c); _, _ = c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")) }), "", "TLS 1.2")
 	f(&verdict.SetUp{Code: "Webhook.NotFound", Fix: "Correct the URL.", Err: errors.New("404")}, "Webhook.NotFound", "Correct the URL.")
