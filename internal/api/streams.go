@@ -331,7 +331,7 @@ func (d *Door) listVersions(w http.ResponseWriter, r *http.Request) {
 			}
 			shown := shownVersion{Version: version, Current: version == s.Version}
 			if s.Language == native.Language {
-				document, err := native.Parse(text, native.JSON)
+				document, _, err := native.Stored(text)
 				if err == nil && before != nil {
 					shown.Changes = document.Changes(before)
 				}

@@ -81,7 +81,7 @@ func compile(s *stream.Stream) *collector {
 	if s.Language != native.Language {
 		return c
 	}
-	document, err := native.Parse(s.Document(), native.JSON)
+	document, _, err := native.Stored(s.Document())
 	if err != nil || document.Collector == nil { // what is stored was checked; a stream that runs all the same has no collector
 		return c
 	}

@@ -187,6 +187,40 @@ func TestADestinationThatCannotBeMadeHoldsUpNobody(t *testing.T) {
 	})
 }
 
+// outdatedPlace is a place of a document that is not accepted any more.
+type outdatedPlace struct{ place }
+
+func (outdatedPlace) Outdated() {}
+func (outdatedPlace) Open(destination.Env) (destination.Destination, error) {
+	return destination.Held(&verdict.SetUp{Code: "Document.Invalid", Fix: "Correct it.", Err: errors.New("the document is outdated")}), nil
+}
+
+// Its records may be in place, so they keep their version; but nobody can correct that any more.
+func TestWhatAnOutdatedDocumentHoldsIsDeliveredByTheOneThatCorrectsIt(t *testing.T) {
+	newNode(t, func(n *node) {
+		n.create(declare("s", closedPlace))
+		n.put("s", "one")
+		n.pass(2 * time.Minute)
+		n.change(func(d *stream.Delivery) {
+			if to := d.Destination.(place); to.name == closedPlace {
+				d.Destination = outdatedPlace{to}
+			}
+		})
+		n.put("s", "two")
+		n.pass(2 * time.Minute)
+		if p := n.problem(); p.Code != "Document.Invalid" {
+			t.Errorf("%+v", p)
+		}
+		n.check(n.update("s", document{"main": "z"}))
+		n.put("s", "three")
+		n.pass(2 * time.Minute)
+		n.wantBodies("z", "one", "two", "three")
+		if found := n.Problems(); len(found) > 0 {
+			t.Errorf("problems are %+v", found)
+		}
+	})
+}
+
 // wantBodies compares what a place got, in any batches.
 func (n *node) wantBodies(place string, words ...string) {
 	n.Helper()

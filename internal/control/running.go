@@ -15,6 +15,7 @@ import (
 
 	"firehose/internal/block"
 	"firehose/internal/deliver"
+	"firehose/internal/destination"
 	"firehose/internal/ingest"
 	"firehose/internal/log"
 	"firehose/internal/record"
@@ -323,9 +324,20 @@ func (r *running) plan(d *delivery, version int) (deliver.Plan, error) {
 	return d.opening.open(version, declared, func() deliver.Plan { return r.c.plan(r.declared.Load(), declared, d.replay) }), nil
 }
 
-// find returns what a version declares for a delivery.
+// find returns what a version declares for a delivery. Of one that is outdated it is what the next says that is not: what was
+// cut under it, and may be in place, would stand for ever otherwise.
 func (r *running) find(id string, version int) (stream.Delivery, error) {
 	s := r.declared.Load()
+	declared, err := r.declares(s, id, version)
+	for later := version + 1; err == nil && destination.IsOutdated(declared.Destination) && later <= s.Version; later++ {
+		if next, err := r.declares(s, id, later); err == nil {
+			declared = next
+		}
+	}
+	return declared, err
+}
+
+func (r *running) declares(s *stream.Stream, id string, version int) (stream.Delivery, error) {
 	spec, err := r.compile(s, version)
 	if err != nil {
 		return stream.Delivery{}, err

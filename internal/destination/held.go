@@ -27,3 +27,15 @@ func (h held) Encoder(context.Context, batch.Head, io.Writer) (batch.Encoder, er
 }
 func (h held) Deliver(context.Context, *batch.Batch) error { return h.broken }
 func (held) Close() error                                  { return nil }
+
+// Outdated is a Config of a document that was accepted once and breaks a rule that is newer. It opens as Held.
+type Outdated interface {
+	Config
+	Outdated()
+}
+
+// IsOutdated says whether a Config is Outdated.
+func IsOutdated(c Config) bool {
+	_, is := c.(Outdated)
+	return is
+}

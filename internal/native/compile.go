@@ -23,13 +23,18 @@ func Compile(key stream.Key, stored []byte) (stream.Spec, error) {
 }
 
 // Compile derives what runs from a stored document; it is the stream.Compile of this language. References are resolved when a
-// destination is opened and its events are prepared, so that one that leads nowhere concerns that destination alone.
+// destination is opened and its events are prepared, so that one that leads nowhere concerns that destination alone. So does
+// what breaks a rule that is newer than the document.
 func (r References) Compile(key stream.Key, stored []byte) (stream.Spec, error) {
-	d, err := Parse(stored, JSON)
+	d, left, err := Stored(stored)
 	if err != nil {
 		return stream.Spec{}, fmt.Errorf("read document: %w", err)
 	}
-	return d.spec(key, r)
+	spec, err := d.spec(key, r)
+	for _, i := range left {
+		spec.Deliveries = slices.Insert(spec.Deliveries, i.place, i.delivery())
+	}
+	return spec, err
 }
 
 // Check finds what only those can find who carry the document out. The error is Problems.

@@ -105,11 +105,14 @@ func (d *Destination) defaults(given *tree) {
 	}
 }
 
+// idOf returns the name of a destination, which is its type where it has none of its own.
+func idOf(d *Destination) string { return cmp.Or(d.ID, strings.ReplaceAll(d.Type, "_", "-")) }
+
 // complete fills in the defaults that depend on other values.
 func (d *Document) complete() {
 	for i := range d.Destinations {
 		to := &d.Destinations[i]
-		to.ID = cmp.Or(to.ID, strings.ReplaceAll(to.Type, "_", "-"))
+		to.ID = idOf(to)
 		if to.Format.Type == "" {
 			to.Format.Type = bodiesOf(to.Type)[0]
 		}

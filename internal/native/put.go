@@ -130,7 +130,7 @@ func (o Options) change(s *stream.Stream, d *Document) (done Outcome, err error)
 	case o.Versions != nil && !slices.Contains(o.Versions, s.Version):
 		return done, fmt.Errorf("%w: it is %d", ErrVersion, s.Version)
 	}
-	before, err := Parse(s.Document(), JSON)
+	before, _, err := Stored(s.Document())
 	if err != nil {
 		return done, fmt.Errorf("read the stored document: %w", err)
 	}
