@@ -96,19 +96,7 @@ func TestALaterVersionGivesErrorOutputsThePlaceThatWasMissing(t *testing.T) {
 			if restart {
 				r.p.end(t, time.Minute)
 			}
-			r.declare()
-			r.set(func(w *world) { w.plans[1].process = processing{refuses: true} })
-			if restart {
-				r.start()
-			} else if err := r.p.Reconfigure(context.Background(), 2); err != nil {
-				t.Fatal(err)
-			}
-			r.flush()
-			for line, n := range count(r.objects) {
-				if n != 1 {
-					t.Errorf("%q was sent %d times: %q", line, n, r.objects)
-				}
-			}
+			r.correct(processing{refuses: true}, restart)
 			if n := len(count(r.objects)); n != 4 {
 				t.Errorf("%d records are there, want 4: %q", n, r.objects)
 			}

@@ -152,7 +152,7 @@ func TestWhatAPauseHoldsHasAnAge(t *testing.T) {
 // A bucket of error outputs that does not exist says nothing of the destination, which has taken the rest of the batch.
 func TestAMissingBucketOfErrorOutputsFreesNothingThatWasSent(t *testing.T) {
 	for _, restart := range []bool{false, true} {
-		newProcessingRig(t, batch.Limits{Size: 1 << 20, Interval: 30 * time.Second, Count: 4}, processing{refuses: true}, func(r *rig) {
+		newProcessingRig(t, byFour, processing{refuses: true}, func(r *rig) {
 			r.set(func(w *world) { w.errors = bucketAbsent })
 			r.put("000001 000002 000029 000004")
 			time.Sleep(time.Minute)
@@ -164,23 +164,29 @@ func TestAMissingBucketOfErrorOutputsFreesNothingThatWasSent(t *testing.T) {
 				r.p.end(t, time.Minute)
 			}
 			r.set(func(w *world) { w.errors = bucketThere })
-			r.declare()
-			r.set(func(w *world) { w.plans[1].process = processing{refuses: true} })
-			if restart {
-				r.start()
-			} else if err := r.p.Reconfigure(context.Background(), 2); err != nil {
-				t.Fatal(err)
-			}
-			r.flush()
-			for line, n := range count(r.objects) {
-				if n != 1 {
-					t.Errorf("%q was sent %d times: %q", line, n, r.objects)
-				}
-			}
+			r.correct(processing{refuses: true}, restart)
 			if restart {
 				r.p.end(t, time.Minute)
 				r.start()
 			}
 		})
+	}
+}
+
+// correct declares a version that processes so, in time or for the start after an end, and wants every line to be sent once.
+func (r *rig) correct(to processing, ended bool) {
+	r.Helper()
+	r.declare()
+	r.set(func(w *world) { w.plans[1].process = to })
+	if ended {
+		r.start()
+	} else if err := r.p.Reconfigure(context.Background(), 2); err != nil {
+		r.Fatal(err)
+	}
+	r.flush()
+	for line, n := range count(r.objects) {
+		if n != 1 {
+			r.Errorf("%q was sent %d times: %q", line, n, r.objects)
+		}
 	}
 }
