@@ -201,7 +201,7 @@ func failure(answer []byte) error {
 		return nil
 	}
 	if said.Code == "MissingAuthenticationTokenException" {
-		said.Message += "; this server wants a key: set FIREHOSE_API_KEY, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+		said.Message = "this server wants a key: set FIREHOSE_API_KEY, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 	}
 	return fmt.Errorf("%s (%s)", said.Message, said.Code)
 }

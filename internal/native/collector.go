@@ -41,9 +41,6 @@ var (
 // collectorTypes are the types of fields: those that what is no JSON can have come first.
 var collectorTypes = []string{"text", "number", "bool", "object", "list", "any"}
 
-// notCollected are headers that hold credentials, which are nobody's event.
-var notCollected = []string{"authorization", "proxy-authorization", "cookie", "x-write-key", "x-api-key", "x-amz-security-token", "x-amz-firehose-access-key"}
-
 // WriteKeyParameter is the parameter of a query that holds the write key.
 const WriteKeyParameter = "k"
 
@@ -115,7 +112,7 @@ func (c *Collector) validateField(name, path string, problems *Problems) {
 			problems.add(path, source, "is wrong; want query.NAME, body.NAME, header.NAME, client.address or server.time")
 		case kind == "query" && key == WriteKeyParameter:
 			problems.add(path, source, "is the write key; want another name")
-		case kind == "header" && slices.Contains(notCollected, strings.ToLower(key)):
+		case kind == "header" && credential.MatchString(key):
 			problems.add(path, source, "holds a credential, which is not collected")
 		}
 	}

@@ -34,6 +34,10 @@ func TestCollectorsAreRefusedByWhatIsWrongWithThem(t *testing.T) {
 		`collector.fields[b]: "cookie.x": is wrong; want query.NAME, body.NAME, header.NAME, client.address or server.time`,
 		`collector.fields[c]: "query.k": is the write key; want another name`,
 		`collector.fields[d]: "header.Cookie": holds a credential, which is not collected`)
+	for _, header := range []string{"Authorization", "Proxy-Authorization", "X-Write-Key", "X-Api-Key", "X-Amz-Security-Token", "X-Amz-Firehose-Access-Key"} {
+		test(good+"fields: {a: header."+header+"}", `collector.fields[a]: "header.`+header+`": holds a credential, which is not collected`)
+	}
+	test(good + "fields: {a: header.User-Agent, b: header.Referer, c: header.Accept-Language}")
 	test(good+"fields: {a: query.u, b: body.b}, types: {a: object, b: object, c: text}, required: [a, d]",
 		`collector.types[a]: "object": is for what comes from the body alone; want one of text, number, bool`,
 		`collector.types[c]: "c": is none of the fields`,
