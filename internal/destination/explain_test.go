@@ -30,7 +30,7 @@ func TestRemediesAreKnownForFailuresThatMayPass(t *testing.T) {
 		}
 	}
 	// asked returns the error of a request to a listener that does something with its connections.
-	asked := func(scheme string, serve func(net.Conn)) error {
+	asked := func(scheme string, within time.Duration, serve func(net.Conn)) error {
 		t.Helper()
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -49,7 +49,7 @@ func TestRemediesAreKnownForFailuresThatMayPass(t *testing.T) {
 			}
 		}()
 		defer func() { listener.Close(); <-done }()
-		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), within)
 		defer cancel()
 		request, err := http.NewRequestWithContext(ctx, http.MethodPost, scheme+"://"+listener.Addr().String()+"/hush?token=hush", strings.NewReader("{}"))
 		if err != nil {
@@ -67,12 +67,12 @@ func TestRemediesAreKnownForFailuresThatMayPass(t *testing.T) {
 	_, err = client.Do(request)
 	f(err, "", "Start the other side")
 	read := func(c net.Conn) { _, _ = c.Read(make([]byte, 4096)) }
-	f(asked("http", read), "", "closes connections")
-	f(asked("http", func(c net.Conn) { read(c); _ = c.(*net.TCPConn).SetLinger(0) }), "", "closes connections")
-	f(asked("http", func(c net.Conn) { read(c); read(c) }), "", "hangs or is overloaded") // the second ends with the client
-	alert := []byte{21, 3, 1, 0, 2, 2, 22, '\r', '\n'}                                    // of TLS, for who does not speak it
-	f(asked("http", func(c net.Conn) { read(c); _, _ = c.Write(alert) }), "", "https://")
-	f(asked("https", func(c net.Conn) { read(c); _, _ = c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")) }), "", "TLS 1.2")
+	f(asked("http", time.Minute, read), "", "closes connections")
+	f(asked("http", time.Minute, func(c net.Conn) { read(c); _ = c.(*net.TCPConn).SetLinger(0) }), "", "closes connections")
+	f(asked("http", 2*time.Second, func(c net.Conn) { read(c); read(c) }), "", "hangs or is overloaded") // the second ends with the client
+	alert := []byte{21, 3, 1, 0, 2, 2, 22, '\r', '\n'}                                                   // of TLS, for who does not speak it
+	f(asked("http", time.Minute, func(c net.Conn) { read(c); _, _ = c.Write(alert) }), "", "https://")
+	f(asked("https", time.Minute, func(c net.Conn) { read(c); _, _ = c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")) }), "", "TLS 1.2")
 	f(&verdict.SetUp{Code: "Webhook.NotFound", Fix: "Correct the URL.", Err: errors.New("404")}, "Webhook.NotFound", "Correct the URL.")
 	f(errors.New("read block 7"), "", "")
 }
