@@ -64,7 +64,7 @@ func TestCheckOfAnEndpointSaysWhichStepFailsAndWhy(t *testing.T) {
 		fmt.Fprintln(w, "Client sent an HTTP request to an HTTPS server.")
 		return false
 	})
-	timeout = 100 * time.Millisecond
+	timeout = 2 * time.Second
 	f("no answer", destination.Write, func(_ http.ResponseWriter, r *http.Request, _ string) bool {
 		<-r.Context().Done()
 		return false
